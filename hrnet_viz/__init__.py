@@ -1,0 +1,63 @@
+"""Look inside HRNet: build the published family, name every tensor, trace, edit, explain and draw it.
+
+Public names are loaded when they are first used, so importing this package costs little more than importing torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hrnet_viz.data.photo import Photo as Photo
+    from hrnet_viz.data.photo import PhotoError as PhotoError
+    from hrnet_viz.data.preparation import Preparation as Preparation
+    from hrnet_viz.data.preparation import prepare as prepare
+    from hrnet_viz.data.reading import read_image as read_image
+    from hrnet_viz.data.samples import photo as photo
+    from hrnet_viz.data.samples import photo_names as photo_names
+    from hrnet_viz.devices import device as device
+    from hrnet_viz.network.net import HRNet as HRNet
+    from hrnet_viz.network.net import hrnet as hrnet
+    from hrnet_viz.network.variants import VARIANTS as VARIANTS
+    from hrnet_viz.runner import run as run
+    from hrnet_viz.sites import Site as Site
+    from hrnet_viz.sites import SiteError as SiteError
+    from hrnet_viz.tracing import Trace as Trace
+    from hrnet_viz.tracing import trace as trace
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Photo": "data.photo",
+    "PhotoError": "data.photo",
+    "read_image": "data.reading",
+    "Preparation": "data.preparation",
+    "prepare": "data.preparation",
+    "photo": "data.samples",
+    "photo_names": "data.samples",
+    "device": "devices",
+    "HRNet": "network.net",
+    "hrnet": "network.net",
+    "VARIANTS": "network.variants",
+    "run": "runner",
+    "Site": "sites",
+    "SiteError": "sites",
+    "Trace": "tracing",
+    "trace": "tracing",
+}
+"""Public name -> the module of this package that it lives in."""
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  # the table above is the single place
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'hrnet_viz' has no attribute '{name}'")
+    value = getattr(import_module(f"hrnet_viz.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,172 @@
+"""The forward pass as a list: one step per named tensor, in the order in which they are computed.
+
+The plan is plain data. A step holds the dotted name of the module that it calls, never the module itself, so a deep
+copy of a net runs its own modules and a net with a plan pickles. A landmark that is made of several operations carries
+them as ``inner`` steps; whoever wants an inner tensor expands that landmark and gets the same numbers, since the same
+modules are called in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal, Self
+
+from hrnet_viz.sites import KINDS, Site, is_pattern, match, resolve
+
+INPUT = "input"
+"""What the first step is computed from: the photo tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How one site is computed.
+
+    Attributes:
+        site: what is computed; ``site.inputs`` says from which sites.
+        operation: "call" a module, "add" the inputs from left to right, or hand the input over as a "view".
+        target: dotted name of the module to call.
+        sized: the module takes the size (H, W) of the result as a second argument.
+        inner: the same computation in single operations; the last of them is handed over as the landmark.
+    """
+
+    site: Site
+    operation: Literal["call", "add", "view"]
+    target: str = ""
+    sized: bool = False
+    inner: tuple[Step, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Address of the site."""
+        return self.site.name
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Addresses of what it is computed from."""
+        return self.site.inputs
+
+    @property
+    def is_composed(self) -> bool:
+        """Whether no single module computes it (the stem), so that only its inner steps can."""
+        return bool(self.inner) and not self.target
+
+    def expand(self) -> tuple[Step, ...]:
+        """Give the single operations, the last one handing its result over under the landmark's address."""
+        if not self.inner:
+            return (self,)
+        last = replace(self.site, inputs=(self.inner[-1].name,))
+        return (*self.inner, Step(last, "view"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ordered steps of one net.
+
+    Attributes:
+        owner: name of the variant, for sentences.
+        steps: one per landmark.
+    """
+
+    owner: str
+    steps: tuple[Step, ...]
+    _expanded: dict[frozenset[str], tuple[Step, ...]] = field(default_factory=dict, repr=False, compare=False)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """A plan is immutable data and names modules only: copies of a net share it."""
+        return self
+
+    @cached_property
+    def sites(self) -> dict[str, Site]:
+        """Every site by address: each landmark after its inner ones."""
+        found: dict[str, Site] = {}
+        for step in self.steps:
+            found.update((inner.name, inner.site) for inner in step.inner)
+            found[step.name] = step.site
+        return found
+
+    @cached_property
+    def landmarks(self) -> tuple[str, ...]:
+        """Addresses of the landmarks, in order."""
+        return tuple(step.name for step in self.steps)
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Published attribute name -> address. Where one names both, the landmark wins."""
+        inner = {site.published: name for name, site in self.sites.items() if site.inner and site.published}
+        return inner | {step.site.published: step.name for step in self.steps if step.site.published}
+
+    def resolve(self, name: object) -> str:
+        """Give the canonical address of a site, an address or a published name.
+
+        Raises:
+            SiteError: the net has no such site; the message names the nearest.
+        """
+        return resolve(str(name), self.sites, self.aliases, self.owner)
+
+    def names(self, wanted: str | Site | Iterable[str | Site]) -> tuple[str, ...]:
+        """Give the addresses that a request stands for, in plan order.
+
+        Args:
+            wanted: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them.
+
+        Raises:
+            SiteError: an address that is none, or a pattern that matches nothing.
+        """
+        if isinstance(wanted, (str, Site)):
+            wanted = [wanted]
+        chosen: set[str] = set()
+        for item in wanted:
+            text = str(item)
+            if text in {"landmarks", "all"}:
+                chosen.update(self.landmarks if text == "landmarks" else self.sites)
+            elif is_pattern(text):
+                chosen.update(match(text, self.landmarks) or match(text, self.sites) or [self.resolve(text)])
+            else:
+                chosen.add(self.resolve(text))
+        return tuple(name for name in self.sites if name in chosen)
+
+    def expand(self, names: Iterable[str]) -> tuple[Step, ...]:
+        """Give the steps with every landmark opened up that has one of ``names`` inside it."""
+        opened = frozenset(self.sites[name].landmark for name in names if self.sites[name].inner)
+        if opened not in self._expanded:
+            self._expanded[opened] = tuple(
+                single
+                for step in self.steps
+                for single in (step.expand() if step.name in opened or step.is_composed else (step,))
+            )
+        return self._expanded[opened]
+
+    def select(
+        self,
+        *,
+        kind: str | None = None,
+        stage: int | None = None,
+        module: int | None = None,
+        branch: int | None = None,
+    ) -> tuple[Site, ...]:
+        """List the landmarks, or those of one kind, stage, module, branch; ``kind="inner"`` lists the inner sites."""
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"There is no kind '{kind}' of site. Kinds are: {', '.join(KINDS)}.")
+        pool = self.sites.values() if kind == "inner" else (step.site for step in self.steps)
+        wanted = {"kind": kind, "stage": stage, "module": module, "branch": branch}
+        given = {key: value for key, value in wanted.items() if value is not None}
+        return tuple(site for site in pool if all(getattr(site, key) == value for key, value in given.items()))
+
+    def downstream(self, names: Iterable[str]) -> set[str]:
+        """Give every landmark that a change at one of the landmarks ``names`` reaches, without ``names`` themselves."""
+        reached = {self.sites[name].landmark for name in names}
+        start = set(reached)
+        for step in self.steps:
+            if not reached.isdisjoint(step.inputs):
+                reached.add(step.name)
+        return reached - start
+
+    def upstream(self, name: str) -> set[str]:
+        """Give every landmark that a landmark is computed from, directly or not, without itself."""
+        needed = {self.sites[name].landmark}
+        for step in reversed(self.steps):
+            if step.name in needed:
+                needed.update(step.inputs)
+        return needed - {self.sites[name].landmark, INPUT}

@@ -1,0 +1,70 @@
+"""The published family as data: nine variants, each told by a handful of numbers.
+
+Source: "Deep High-Resolution Representation Learning for Visual Recognition" (arXiv 1908.07919), section 3 and
+appendix B, and the configuration files published with it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+STEM_CHANNELS = 64
+HEAD_PLANES = (32, 64, 128, 256)
+FINAL_CHANNELS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One member of the family.
+
+    Attributes:
+        name: "hrnet_w18".
+        width: channels C of branch 0; branch b has C * 2**b.
+        modules: number of modules in stages 2, 3 and 4.
+        blocks: basic blocks per branch and module.
+        layer1_blocks: bottlenecks of stage 1.
+        layer1_planes: their inner width; they put out four times as many channels.
+    """
+
+    name: str
+    width: int
+    modules: tuple[int, int, int] = (1, 4, 3)
+    blocks: int = 4
+    layer1_blocks: int = 4
+    layer1_planes: int = 64
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]:
+        """Channels of branches 0 to 3: C, 2C, 4C, 8C."""
+        return (self.width, 2 * self.width, 4 * self.width, 8 * self.width)
+
+    @property
+    def layer1_channels(self) -> int:
+        """Channels that stage 1 puts out."""
+        return 4 * self.layer1_planes
+
+
+VARIANTS: dict[str, Variant] = {
+    variant.name: variant
+    for variant in (
+        # "small v1" is called W18 but its branch 0 has 16 channels.
+        Variant("hrnet_w18_small_v1", 16, modules=(1, 1, 1), blocks=2, layer1_blocks=1, layer1_planes=32),
+        Variant("hrnet_w18_small_v2", 18, modules=(1, 3, 2), blocks=2, layer1_blocks=2),
+        *(Variant(f"hrnet_w{width}", width) for width in (18, 30, 32, 40, 44, 48, 64)),
+    )
+}
+
+
+def find_variant(name: str) -> Variant:
+    """Look a variant up by name; ``w32`` and timm's ``hrnet_w18_small`` are understood too.
+
+    Raises:
+        ValueError: no such variant; the message names the nearest ones.
+    """
+    canonical = name if name.startswith("hrnet_") else f"hrnet_{name}"
+    canonical = {"hrnet_w18_small": "hrnet_w18_small_v1"}.get(canonical, canonical)
+    if canonical in VARIANTS:
+        return VARIANTS[canonical]
+    near = difflib.get_close_matches(canonical, VARIANTS, n=3, cutoff=0.5) or list(VARIANTS)
+    raise ValueError(f"There is no HRNet variant '{name}'. Did you mean {', '.join(near)}?")

@@ -1,0 +1,160 @@
+"""Run the plan: keep what was asked for, edit on the way, run again from the middle.
+
+This is the one function that everything else reads a net with. It looks at what is wanted, walks the plan backwards to
+find what that needs, and computes only this; with a trace to start from, only what the edits reach.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from hrnet_viz.network.net import check_input
+from hrnet_viz.network.plan import INPUT, Step
+from hrnet_viz.sites import Site
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
+    from hrnet_viz.tracing import Trace
+
+Sites = str | Site | Iterable[str | Site]
+Edit = Tensor | Callable[[Tensor], Tensor]
+
+
+def run(
+    net: HRNet,
+    x: Tensor | None = None,
+    *,
+    keep: Sites = "landmarks",
+    edit: Mapping[str, Edit] | None = None,
+    base: Trace | None = None,
+    store: Callable[[Tensor], Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Run the plan in whatever mode the net and autograd are in.
+
+    Args:
+        net: the net.
+        x: photos (N, 3, H, W) with H, W >= 32; not with ``base``.
+        keep: what to give back: "landmarks", "all", an address, a pattern, or several of them.
+        edit: site -> a tensor to put there, or a function from the tensor to its replacement of the same shape.
+        base: a trace of the same net; what it kept and no edit reaches is taken from there.
+        store: applied to each tensor that is given back, not to what the net goes on with.
+
+    Returns:
+        address -> tensor, in plan order.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: not exactly one of photos and base, or an edit that changes a shape.
+    """
+    plan = net.plan
+    x = _source(net, x, base)
+    wanted = plan.names(keep)
+    edits: dict[str, Edit] = {plan.resolve(site): change for site, change in (edit or {}).items()}
+    work = _schedule(plan.expand([*wanted, *edits]), wanted, edits, base.tensors if base is not None else {})
+
+    values: dict[str, Tensor] = {INPUT: x}
+    kept: dict[str, Tensor] = {}
+    uses = Counter(source for step in work.todo for source in step.inputs)
+
+    def put(name: str, value: Tensor) -> None:
+        if name in edits:
+            value = _edited(plan.sites[name], value, edits[name], x)
+        if name in work.wanted:
+            kept[name] = store(value) if store else value
+        if uses[name]:
+            values[name] = value
+
+    for name, value in work.ready.items():
+        put(name, value)
+    for step in work.todo:
+        put(step.name, _compute(net, step, values, x))
+        for source in step.inputs:
+            uses[source] -= 1
+            if not uses[source]:  # what nobody needs any more is freed at once
+                values.pop(source, None)
+    return {name: kept[name] for name in wanted}
+
+
+def _source(net: HRNet, x: Tensor | None, base: Trace | None) -> Tensor:
+    if base is not None and x is None:
+        if base.plan.owner != net.plan.owner:
+            raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
+        return base.input
+    if x is None or base is not None:
+        raise ValueError("run takes either photos or a trace to start from: run(net, x) or run(net, base=trace).")
+    check_input(x)
+    return x
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What to compute, in order, and what is there already."""
+
+    todo: list[Step]
+    ready: dict[str, Tensor]
+    wanted: frozenset[str]
+
+
+def _schedule(
+    steps: Sequence[Step], wanted: Iterable[str], edits: Mapping[str, Edit], base: Mapping[str, Tensor]
+) -> _Work:
+    """Find the steps that the wanted sites need, given what is in the base and still holds."""
+    changed: set[str] = set()
+    stale: set[str] = set()  # computed from something that changed, so that the base no longer holds
+    for step in steps:
+        if not changed.isdisjoint(step.inputs):
+            stale.add(step.name)
+            changed.add(step.name)
+        if step.name in edits:
+            changed.add(step.name)
+    needed = set(wanted)
+    todo: list[Step] = []
+    ready: dict[str, Tensor] = {}
+    for step in reversed(steps):
+        if step.name not in needed:
+            continue
+        replacement = edits.get(step.name)
+        if isinstance(replacement, Tensor):
+            ready[step.name] = replacement
+        elif step.name in base and step.name not in stale:
+            ready[step.name] = base[step.name]
+        else:
+            todo.append(step)
+            needed.update(step.inputs)
+    return _Work(todo[::-1], ready, frozenset(wanted))
+
+
+def _compute(net: HRNet, step: Step, values: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    first, *others = (values[name] for name in step.inputs)
+    if step.operation == "view":
+        return first.view_as(first)
+    if step.operation == "add":
+        for other in others:
+            first = first + other
+        return first
+    module = net.get_submodule(step.target)
+    result: Tensor = module(first, size_at(step.site, x)) if step.sized else module(first)
+    return result
+
+
+def size_at(site: Site, x: Tensor) -> tuple[int, int]:
+    """Give the height and width of a site's tensor for photos (N, 3, H, W); (1, 1) where there is no spatial extent."""
+    if site.stride is None:
+        return 1, 1
+    return ceil(x.shape[-2] / site.stride), ceil(x.shape[-1] / site.stride)
+
+
+def _edited(site: Site, value: Tensor, change: Edit, x: Tensor) -> Tensor:
+    # The function gets a copy: it may write into it, and the base trace must stay what it was.
+    result: object = change if isinstance(change, Tensor) else change(value.clone())
+    expected = (x.shape[0], site.channels) if site.stride is None else (x.shape[0], site.channels, *size_at(site, x))
+    if not isinstance(result, Tensor) or tuple(result.shape) != expected:
+        got = f"a tensor of shape {tuple(result.shape)}" if isinstance(result, Tensor) else f"{result!r}"
+        raise ValueError(f"The edit at '{site.name}' gave {got}; the tensor there has shape {expected}.")
+    return result

@@ -1,0 +1,180 @@
+"""The address of a tensor: parse, print, match, explain a wrong one.
+
+A *site* is one named tensor of HRNet's forward pass. Its address reads aloud::
+
+    stem   stage1   transition2.branch2
+    stage3.1.branch0            output of branch 0 in module 1 of stage 3
+    stage3.1.fuse0<-2           what branch 2 contributes to output 0
+    stage3.1.sum0               the fuse sum, before ReLU
+    stage3.1.out0               after it
+    head.incre0   head.down0   head.sum1   head.final   head.pool   logits
+    stage3.1.branch0.block2.bn1 an inner tensor: landmark address, then the part
+
+The addresses up to ``logits`` are the *landmarks*; what lies inside one is *inner*. Nothing here knows torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+KINDS = ("stem", "stage1", "transition", "branch", "fuse_path", "fuse_sum", "fuse_out", "head", "logits", "inner")
+"""What ``net.sites(kind=...)`` understands; the first nine are landmarks."""
+
+_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern + r"(?:\.(?P<inner>.+))?"))
+    for kind, pattern in (
+        ("transition", r"transition(?P<stage>\d+)\.branch(?P<branch>\d+)"),
+        ("branch", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.branch(?P<branch>\d+)"),
+        ("fuse_path", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.fuse(?P<branch>\d+)<-(?P<source>\d+)"),
+        ("fuse_sum", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.sum(?P<branch>\d+)"),
+        ("fuse_out", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.out(?P<branch>\d+)"),
+        ("head", r"head\.(?:incre|down|sum)(?P<branch>\d+)"),
+        ("head", r"head\.(?:final|pool)"),
+        ("stem", r"stem"),
+        ("stage1", r"stage(?P<stage>1)"),
+        ("logits", r"logits"),
+    )
+)
+
+
+class SiteError(KeyError, ValueError):
+    """An address that names no site. The message is a sentence with the nearest right addresses."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed address.
+
+    Attributes:
+        name: the address itself.
+        kind: one of ``KINDS``.
+        landmark: the landmark that it names or lies in.
+        stage, module, branch, source: the numbers in it, None where there is none. ``branch`` is the stream that the
+            tensor belongs to (0 is the highest resolution); for a fuse path it is the output i and ``source`` is j.
+        inner: the part after the landmark ("block2.bn1"), or "".
+    """
+
+    name: str
+    kind: str
+    landmark: str
+    stage: int | None = None
+    module: int | None = None
+    branch: int | None = None
+    source: int | None = None
+    inner: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Site(Address):
+    """An address together with what a given net knows about it.
+
+    Attributes:
+        channels: number of channels C of the tensor (N, C, H, W) or (N, C).
+        stride: photo pixels per cell, so H = ceil(photo height / stride); None where there is no spatial extent.
+        published: attribute name in the published implementation ("stage3.1.fuse_layers.0.2"), "" where it has none.
+        inputs: addresses of the sites that it is computed from; "input" is the photo.
+        feeds: addresses of the sites computed from it.
+    """
+
+    channels: int = 0
+    stride: int | None = None
+    published: str = ""
+    inputs: tuple[str, ...] = ()
+    feeds: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def part(self) -> str:
+        """The last word of an inner address ("bn1"), or the kind of a landmark."""
+        return self.inner.rpartition(".")[2] if self.inner else self.kind
+
+
+def parse(name: str) -> Address:
+    """Take an address apart.
+
+    Raises:
+        SiteError: it follows no pattern of the language; the message shows the patterns.
+    """
+    for kind, pattern in _PATTERNS:
+        if found := pattern.fullmatch(name):
+            groups = found.groupdict()
+            inner = groups.pop("inner") or ""
+            numbers = {key: int(value) for key, value in groups.items() if value is not None}
+            landmark = name[: -len(inner) - 1] if inner else name
+            return Address(name=name, kind="inner" if inner else kind, landmark=landmark, inner=inner, **numbers)
+    message = (
+        f"'{name}' is not a site address. Addresses look like stem, stage1, transition2.branch2, stage3.1.branch0, "
+        "stage3.1.fuse0<-2, stage3.1.sum0, stage3.1.out0, head.incre0, head.final, logits, "
+        "or an inner tensor such as stage3.1.branch0.block2.bn1."
+    )
+    raise SiteError(message)
+
+
+def is_pattern(name: str) -> bool:
+    """Whether an address stands for several sites: ``stage4.*.branch0``, ``stage3.1.fuse?<-2``."""
+    return "*" in name or "?" in name
+
+
+def match(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Give the names that a pattern with ``*`` and ``?`` stands for, in their order."""
+    return tuple(name for name in names if fnmatchcase(name, pattern))
+
+
+def resolve(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
+    """Give the canonical address for a canonical or published one.
+
+    Args:
+        name: what the user wrote.
+        known: every site of the net.
+        aliases: published attribute name -> canonical address.
+        owner: how to call the net in a sentence.
+
+    Raises:
+        SiteError: neither; the message names the nearest right addresses.
+    """
+    if name in known:
+        return name
+    if name in aliases:
+        return aliases[name]
+    raise SiteError(explain(name, known, aliases, owner))
+
+
+def explain(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
+    """Say in a sentence why an address names no site of a net, and which ones it may have meant."""
+    try:
+        address = parse(name)
+    except SiteError as error:
+        near = difflib.get_close_matches(name, [*known, *aliases], n=3, cutoff=0.6)
+        return f"{owner} has no site '{name}'. Did you mean {_join(near)}?" if near else str(error)
+    if address.inner and address.landmark in known:
+        inside = [site.inner for site in known.values() if site.landmark == address.landmark and site.inner]
+        if not inside:
+            return f"'{address.landmark}' of {owner} has no inner tensors, so '{name}' does not exist."
+        near = difflib.get_close_matches(address.inner, inside, n=3, cutoff=0.3) or inside[:6]
+        return f"{owner} has no tensor '{address.inner}' inside {address.landmark}. Nearest there: {_join(near)}."
+    kind = parse(address.landmark).kind
+    same = [site for site in known.values() if site.kind == kind and not site.inner]
+    in_stage = [site.name for site in same if site.stage == address.stage]
+    there = in_stage or [site.name for site in same]
+    near = difflib.get_close_matches(address.landmark, there, n=6, cutoff=0.0)
+    what = f"{kind} sites" + (f" of stage {address.stage}" if in_stage and address.stage is not None else "")
+    return (
+        f"'{name}' is a well-formed address, but {owner} does not have it. "
+        f"It has {len(there)} {what}, among them {_join(near)}."
+    )
+
+
+def _join(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -1,0 +1,167 @@
+"""Trace a photo: one forward pass, an immutable mapping from site to tensor.
+
+No hook is registered anywhere, so nothing can be left behind and two threads cannot hear each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from hrnet_viz.data.preparation import prepare, read_photos
+from hrnet_viz.runner import Sites, run
+from hrnet_viz.sites import Site, SiteError
+
+if TYPE_CHECKING:
+    from hrnet_viz.data.photo import Photo
+    from hrnet_viz.data.reading import ImageSource
+    from hrnet_viz.network.net import HRNet
+    from hrnet_viz.network.plan import Plan
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace(Mapping[str, Tensor]):
+    """One forward pass: site -> tensor. Immutable; a site may be named by address, ``Site`` or published name.
+
+    Attributes:
+        plan: the plan of the net that was traced.
+        input: the photos as the net saw them, (N, 3, H, W).
+        photos: the photos that they were made from, () if a tensor was given.
+        classes: names of the logits, () where they are not known.
+    """
+
+    plan: Plan
+    input: Tensor
+    tensors: Mapping[str, Tensor]
+    photos: tuple[Photo, ...] = ()
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+
+    def __getitem__(self, site: str | Site) -> Tensor:
+        name = self.plan.resolve(site)
+        if name not in self.tensors:
+            message = (
+                f"'{name}' exists in {self.plan.owner}, but this trace did not keep it. "
+                f"Ask for it: hv.trace(net, photo, sites=['{name}']), or sites='all' for every tensor."
+            )
+            raise SiteError(message)
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def __contains__(self, site: object) -> bool:
+        try:
+            return self.plan.resolve(site) in self.tensors
+        except SiteError:
+            return False
+
+    def __repr__(self) -> str:
+        n, _, height, width = self.input.shape
+        photos = "1 photo" if n == 1 else f"{n} photos"
+        return f"Trace({self.plan.owner}, {photos} of {height} x {width} px, {len(self)} sites)"
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """What the net knows about each kept site, in plan order."""
+        return tuple(self.plan.sites[name] for name in self.tensors)
+
+    def running_sums(self, site: str | Site) -> tuple[Tensor, ...]:
+        """Give the partial sums of a fuse sum or head sum, the first one being its first input, the last one itself.
+
+        They are added up as the net adds them, so the last one equals the site to the bit.
+        """
+        name = self.plan.resolve(site)
+        inputs = self.plan.sites[name].inputs
+        if len(inputs) < 2:
+            raise ValueError(f"'{name}' is no sum: it is computed from {', '.join(inputs)} alone.")
+        sums = [self[inputs[0]]]
+        for source in inputs[1:]:
+            sums.append(sums[-1] + self[source])
+        return tuple(sums)
+
+
+def trace(
+    net: HRNet,
+    photo: ImageSource | Sequence[ImageSource],
+    *,
+    sites: Sites = "landmarks",
+    grad: bool = False,
+    store_device: torch.device | str | None = None,
+    store_dtype: torch.dtype | None = None,
+) -> Trace:
+    """Send photos through a net once and keep the tensors that were asked for, and no others.
+
+    The pass runs in eval mode; training flags, BatchNorm statistics, ``requires_grad``, hooks and random states are
+    afterwards as they were, also if it raises.
+
+    Args:
+        net: the net.
+        photo: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
+        sites: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them.
+        grad: keep gradients flowing, from any kept site back to any other and to ``trace.input``.
+        store_device: move what is kept there, for example "cpu".
+        store_dtype: store it in this type, for example torch.float16.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: something that is no photo, or is smaller than 32 px.
+    """
+    photos = () if isinstance(photo, Tensor) else tuple(read_photos(photo))
+    x = prepare(net, photo if isinstance(photo, Tensor) else photos)
+    names = net.plan.names(sites)
+
+    def store(value: Tensor) -> Tensor:
+        return value.to(device=store_device, dtype=store_dtype)
+
+    with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
+        if grad and not (x.requires_grad or x.is_inference()):
+            x = x.detach().requires_grad_()
+        elif x.is_inference():
+            x = x.clone().requires_grad_(grad)
+        kept = run(net, x, keep=names, store=store if store_device or store_dtype else None)
+    return Trace(net.plan, x, kept, photos, net.classes)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a net into eval mode, and every module back as it was when the last thread leaves."""
+    with _LOCK:
+        borrowed = _BORROWED.setdefault(net, _Borrowed())
+        if not borrowed.users:
+            borrowed.training = [module for module in net.modules() if module.training]
+            for module in borrowed.training:
+                module.training = False
+        borrowed.users += 1
+    try:
+        yield
+    finally:
+        with _LOCK:
+            borrowed.users -= 1
+            if not borrowed.users:
+                for module in borrowed.training:
+                    module.training = True
+                del _BORROWED[net]
+
+
+@dataclass
+class _Borrowed:
+    users: int = 0
+    training: list[nn.Module] = field(default_factory=list)
+
+
+_LOCK = threading.Lock()
+_BORROWED: WeakKeyDictionary[nn.Module, _Borrowed] = WeakKeyDictionary()
