@@ -1,0 +1,1 @@
+"""Numbers from traces: pure functions with frozen results."""

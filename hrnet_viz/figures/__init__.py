@@ -1,0 +1,1 @@
+"""Numbers to pictures: matplotlib figures and graphviz diagrams. Nothing is computed here."""

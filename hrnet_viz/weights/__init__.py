@@ -1,0 +1,1 @@
+"""Published checkpoints and the shipped teaching net: find, verify, rename, load."""
