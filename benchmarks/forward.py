@@ -1,0 +1,52 @@
+"""Forward, trace and a single edit of ``hrnet_w18`` at 224 px against timm's plain forward of the same weights."""
+
+from __future__ import annotations
+
+import timm
+import torch
+
+import hrnet_viz as hv
+from benchmarks.timing import Row, compare
+from hrnet_viz.tracing import evaluating
+
+EDITED = "stage4.2.fuse0<-3"
+
+
+def measure(rounds: int) -> list[tuple[str, list[Row]]]:
+    """Time plain forwards, traces, an edit in a kept trace, and torchlens where it is installed."""
+    torch.manual_seed(0)
+    theirs = timm.create_model("hrnet_w18").eval()
+    ours = hv.hrnet("hrnet_w18").eval()
+    ours.load_state_dict(theirs.state_dict())
+    photo = torch.randn(1, 3, 224, 224)
+    base = hv.trace(ours, photo)
+
+    @torch.no_grad()
+    def plain(net: torch.nn.Module) -> torch.Tensor:
+        return net(photo)
+
+    @torch.no_grad()
+    def edited() -> torch.Tensor:
+        with evaluating(ours):
+            return hv.run(ours, base=base, edit={EDITED: torch.zeros_like}, keep="logits")["logits"]
+
+    candidates = {
+        "timm, plain forward": lambda: plain(theirs),
+        "ours, plain forward": lambda: plain(ours),
+        "ours, all 190 landmarks traced": lambda: hv.trace(ours, photo),
+        "ours, every tensor traced": lambda: hv.trace(ours, photo, sites="all"),
+        f"ours, zero {EDITED} in a kept trace, read the logits": edited,
+    }
+    limits = dict(zip(candidates, (1.0, 1.05, 1.10, 1.45, 0.25), strict=True))
+    limits.pop("timm, plain forward")
+    tables = [("hrnet_w18, 224 px, batch 1: ratio to timm's plain forward", compare(candidates, rounds, limits))]
+    try:
+        import torchlens
+    except ImportError:
+        return tables
+    rival = {
+        "timm, plain forward": lambda: plain(theirs),
+        "ours, every tensor traced": lambda: hv.trace(ours, photo, sites="all"),
+        "torchlens, every tensor": lambda: torchlens.log_forward_pass(theirs, photo, layers_to_save="all"),
+    }
+    return [*tables, ("The same with torchlens", compare(rival, min(rounds, 3)))]

@@ -1,0 +1,110 @@
+"""Time several ways of doing a thing in one process, as ratios to the first of them.
+
+Times on a shared machine are a coin toss, ratios within one process are not, if they are taken with care: one torch
+thread, process CPU time rather than the clock on the wall, the candidates interleaved (A B C A B C ...) after two
+warm-up rounds, and the median over rounds of each round's ratio.
+"""
+
+from __future__ import annotations
+
+import gc
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+PACKAGES = ("torch", "torchvision", "timm", "grad-cam", "captum", "torchlens", "matplotlib", "numpy")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One candidate.
+
+    Attributes:
+        name: what was timed.
+        ratio: median over rounds of its CPU time over that of the baseline in the same round.
+        low, high: quartiles of that ratio.
+        seconds: median CPU time of one call.
+        limit: the ratio that it must not exceed, None where none was promised.
+    """
+
+    name: str
+    ratio: float
+    low: float
+    high: float
+    seconds: float
+    limit: float | None = None
+
+
+def compare(
+    candidates: Mapping[str, Callable[[], object]], rounds: int = 15, limits: Mapping[str, float] | None = None
+) -> list[Row]:
+    """Time the candidates; the first one is the baseline.
+
+    Args:
+        candidates: name -> what to call.
+        rounds: timed rounds after two warm-ups; each calls every candidate once.
+        limits: name -> promised ratio.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        times: dict[str, list[float]] = {name: [] for name in candidates}
+        for turn in range(rounds + 2):
+            for name, call in candidates.items():
+                gc.collect()
+                start = time.process_time()
+                call()
+                if turn >= 2:
+                    times[name].append(time.process_time() - start)
+    finally:
+        torch.set_num_threads(before)
+    baseline = next(iter(times.values()))
+    rows = []
+    for name, mine in times.items():
+        ratios = [a / b for a, b in zip(mine, baseline, strict=True)]
+        low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+        rows.append(Row(name, middle, low, high, statistics.median(mine), (limits or {}).get(name)))
+    return rows
+
+
+def describe_machine() -> dict[str, str]:
+    """Tell processor, Python and versions of the packages compared."""
+    found = {"processor": _processor(), "python": platform.python_version(), "system": platform.system()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def write_markdown(title: str, rows: list[Row]) -> str:
+    """Lay rows out as a Markdown table under a heading."""
+    lines = [f"### {title}", "", "| what | ratio | quartiles | CPU s | promised |", "| --- | ---: | --- | ---: | ---: |"]
+    for row in rows:
+        promised = "" if row.limit is None else f"{row.limit:g}{'' if row.ratio <= row.limit else ' (missed)'}"
+        lines.append(
+            f"| {row.name} | {row.ratio:.3f} | {row.low:.3f} to {row.high:.3f} | {row.seconds:.4f} | {promised} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def as_data(title: str, rows: list[Row]) -> dict[str, object]:
+    """Give a table as plain data for JSON."""
+    return {"title": title, "rows": [asdict(row) for row in rows]}
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
