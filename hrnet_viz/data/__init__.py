@@ -1,0 +1,1 @@
+"""Photos in, pictures and tensors out; the licence-clear samples and the synthetic teaching scenes."""

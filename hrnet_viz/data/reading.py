@@ -1,0 +1,229 @@
+"""Read a picture from anything a person may have, or say in a sentence why it can't be used."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from hrnet_viz.data.arrays import describe_picture, turn_into_rgb
+from hrnet_viz.data.photo import Photo, PhotoError, describe_array
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    Buffer: TypeAlias = bytes | bytearray | memoryview
+
+ImageSource: TypeAlias = (
+    "Photo | str | os.PathLike[str] | Buffer | IO[bytes] | Image.Image | NDArray[Any] | torch.Tensor"
+)
+
+# Below the count at which Pillow begins to warn. Checked on the declared size, before anything is decoded.
+PIXEL_LIMIT = 80_000_000
+
+# Raster formats of photos. Left out on purpose: those that run another program (EPS), those without a signature, as
+# which any bytes may pass (TGA), and containers whose inner picture may be larger than declared (ICO, ICNS).
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
+FORMAT_WORDS = "JPEG, PNG, GIF, BMP, TIFF, WebP, AVIF, PPM or JPEG 2000"
+
+# First bytes of things that are often given in place of a picture.
+LOOKALIKES = (
+    (b"%PDF", "It is a PDF: export the page as PNG."),
+    (b"%!PS", "It is PostScript: export it as PNG."),
+    (b"version https://git-lfs", "It is a Git LFS pointer: `git lfs pull` fetches the picture itself."),
+    (b"<svg", "It is an SVG drawing: export it as PNG."),
+    (b"<?xml", "It is XML, perhaps an SVG drawing: export it as PNG."),
+    (b"<!doctype", "It is a web page: save the picture itself, not the page around it."),
+    (b"<html", "It is a web page: save the picture itself, not the page around it."),
+)
+
+
+def read_image(source: ImageSource, name: str | None = None, credit: str | None = None) -> Photo:
+    """Read one picture as RGB, upright (EXIF orientation) and opaque (transparency over white).
+
+    16-bit grey is scaled, not clipped; of an animation or a file with several pictures the first is taken. Colour
+    profiles are not applied. Nothing is downloaded.
+
+    Args:
+        source: a path, the bytes of a file, a binary file object, a PIL image, a numpy array ((H, W), (H, W, C) or
+            (C, H, W); bool, uint8, uint16, or float from 0 to 1), a torch tensor ((C, H, W), (1, C, H, W), (H, W, C) or
+            (H, W); same number types), or a Photo.
+        name: name of the photo; by default that of the file without its ending, otherwise "photo".
+        credit: who made it and under which licence.
+
+    Returns:
+        The photo, uint8 (H, W, 3).
+
+    Raises:
+        PhotoError: a ValueError, for whatever isn't one whole picture: missing, empty, truncated, of another format,
+            with no pixel or more than 80 million, with NaN or numbers out of range.
+    """
+    if isinstance(source, Photo):
+        return Photo(source.pixels, source.name if name is None else name, source.credit if credit is None else credit)
+    found_name, pixels = "photo", None
+    if isinstance(source, str | os.PathLike):
+        found_name = Path(source).stem or found_name
+        pixels = _read_path(os.fspath(source))
+    elif isinstance(source, bytes | bytearray | memoryview):
+        pixels = _read_stream(io.BytesIO(source), f"The {type(source).__name__} object")
+    elif isinstance(source, Image.Image):
+        pixels = _turn_image_into_rgb(source, f"The PIL image of mode {source.mode}")
+    elif _is_tensor(source):
+        pixels = turn_into_rgb(_fetch_tensor(source), describe_picture(source), channels_first=True)
+    elif isinstance(source, np.ndarray):
+        pixels = turn_into_rgb(source, describe_picture(source))
+    elif hasattr(source, "read"):
+        pixels = _read_stream(_fetch_file(source), "The file object")
+    elif hasattr(source, "__array__"):
+        array = np.asarray(source)
+        pixels = turn_into_rgb(array, describe_picture(array))
+    else:
+        raise PhotoError(
+            f"A picture can't be read from {describe_array(source)}. Give a path, bytes, a binary file object, "
+            "a PIL image, a numpy array or a torch tensor."
+        )
+    return Photo(pixels, found_name if name is None else name, credit or "")
+
+
+def _read_path(given: str) -> NDArray[np.uint8]:
+    label = f'"{given}"' if len(given) <= 200 else f'"{given[:200]}..."'
+    if given.lower().startswith(("http://", "https://", "ftp://", "data:")):
+        raise PhotoError(f"{label} is an address, and nothing is downloaded here. Save the picture and give its path.")
+    try:
+        path = Path(given).expanduser()
+        if path.is_dir():
+            raise PhotoError(f"{label} is a folder, but one picture was expected. Give the path of a file in it.")
+        if not path.exists():
+            raise PhotoError(f"There is no file {label}. {_suggest(given)}")
+        if not path.is_file():  # a device or a pipe may never end
+            raise PhotoError(f"{label} is neither a file nor a folder. Give the path of a picture.")
+        with path.open("rb") as stream:
+            return _read_stream(stream, label)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PhotoError(f"{label} can't be opened ({reason}). Check the path, and who may read it.") from error
+
+
+def _suggest(given: str) -> str:
+    """What to do about a missing file: a sample of that name, or files of the same folder with nearly that name."""
+    from hrnet_viz.data.samples import photo_names
+
+    if given in photo_names():
+        return f'The sample of that name is photo("{given}").'
+    path = Path(given).expanduser()
+    if not path.parent.is_dir():
+        return f'There is no folder "{path.parent}" either: check the path.'
+    nearest = difflib.get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=3)
+    if nearest:
+        return "Its folder has " + ", ".join(f'"{entry}"' for entry in nearest) + ": is it one of these?"
+    return "Check the path" + ("." if path.is_absolute() else f'; it is looked for in "{Path.cwd()}".')
+
+
+def _fetch_file(source: Any) -> io.BytesIO:
+    content = source.read()
+    if not isinstance(content, bytes):
+        raise PhotoError(
+            'The file object gives text, but bytes were expected. Open it in binary mode: open(path, "rb").'
+        )
+    return io.BytesIO(content)
+
+
+def _is_tensor(source: object) -> bool:
+    # torch isn't imported for a question whose answer is no where nobody else has imported it
+    return any(f"{kind.__module__}.{kind.__name__}" == "torch.Tensor" for kind in type(source).__mro__)
+
+
+def _fetch_tensor(source: Any) -> NDArray[Any]:
+    tensor = source.detach().cpu()
+    array: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()  # numpy has no bfloat16
+    return array
+
+
+def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
+    beginning = stream.read(64)
+    if not beginning:
+        raise PhotoError(
+            f"{label} is empty (no bytes from where reading starts). Give the whole content of a picture file."
+        )
+    stream.seek(0)
+    Image.init()
+    try:
+        # reading other people's files, plugins raise whatever comes: each of it means "damaged"
+        with Image.open(stream, formats=[entry for entry in FORMATS if entry in Image.OPEN]) as image:
+            return _turn_image_into_rgb(image, label)
+    except PhotoError:
+        raise
+    except UnidentifiedImageError as error:
+        start = beginning.lstrip().lower()
+        hint = next((text for begin, text in LOOKALIKES if start.startswith(begin.lower())), "")
+        if beginning[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+            hint = "It is a HEIC photo: export it as JPEG."
+        raise PhotoError(
+            f"{label} isn't a picture that can be read here, or its header is damaged. Expected {FORMAT_WORDS}."
+            + (f" {hint}" if hint else "")
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(
+            f"{label} declares more pixels than Pillow accepts (Image.MAX_IMAGE_PIXELS = {Image.MAX_IMAGE_PIXELS}). "
+            "Give a smaller copy of the picture."
+        ) from error
+    except Exception as error:
+        raise PhotoError(
+            f"{label} is truncated or damaged ({str(error).rstrip('.') or type(error).__name__}). "
+            "Expected a whole picture file: copy or download it again."
+        ) from error
+
+
+def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise PhotoError(f"{label} has no pixels: it is {width} x {height}. Give at least one row and one column.")
+    if width * height > PIXEL_LIMIT:
+        raise PhotoError(
+            f"{label} declares {width} x {height} pixels, {width * height / 1e6:,.0f} million; at most "
+            f"{PIXEL_LIMIT / 1e6:.0f} million are read, to spare the memory. Give a smaller copy of the picture."
+        )
+    try:
+        image.load()
+    except OSError as error:
+        raise PhotoError(
+            f"{label} is truncated or damaged ({error}). Expected a whole picture file: copy or download it again."
+        ) from error
+    image = _turn_upright(image)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return turn_into_rgb(_widen(image, label), label)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    try:
+        return turn_into_rgb(np.asarray(image.convert(mode)), label)
+    except ValueError as error:
+        if isinstance(error, PhotoError):
+            raise
+        raise PhotoError(
+            f"{label} has the colour mode {image.mode}, which can't become RGB here. Save it as RGB."
+        ) from error
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - damaged EXIF data, of whatever kind: the pixels are whole
+        return image
+
+
+def _widen(image: Image.Image, label: str) -> NDArray[Any]:
+    """Numbers of a 16-bit or float image; Pillow's 32-bit mode I is how it holds most 16-bit files."""
+    array = np.asarray(image)
+    if image.mode != "I":
+        return array
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high > 65535:
+        raise PhotoError(
+            f"{label} holds whole numbers from {low} to {high}, but 16 bits go from 0 to 65535. Scale it first."
+        )
+    return array.astype(np.uint16)
