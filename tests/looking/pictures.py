@@ -71,7 +71,7 @@ def explain_blocks(old: Image.Image, new: Image.Image) -> str | None:
     row, column = np.unravel_index(difference.argmax(), difference.shape)
     return (
         f"mean colours of {BLOCKS} x {BLOCKS} blocks differ by {difference.max():.0f} of 255 at block row {row}, "
-        f"column {column} (allowed {LARGEST_BLOCK:.0f}), by {difference.mean():.1f} on average (allowed {AVERAGE_BLOCK})"
+        f"column {column} (allowed {LARGEST_BLOCK:.0f}), {difference.mean():.1f} on average (allowed {AVERAGE_BLOCK})"
     )
 
 
