@@ -85,7 +85,12 @@ def describe_machine() -> dict[str, str]:
 
 def write_markdown(title: str, rows: list[Row]) -> str:
     """Lay rows out as a Markdown table under a heading."""
-    lines = [f"### {title}", "", "| what | ratio | quartiles | CPU s | promised |", "| --- | ---: | --- | ---: | ---: |"]
+    lines = [
+        f"### {title}",
+        "",
+        "| what | ratio | quartiles | CPU s | promised |",
+        "| --- | ---: | --- | ---: | ---: |",
+    ]
     for row in rows:
         promised = "" if row.limit is None else f"{row.limit:g}{'' if row.ratio <= row.limit else ' (missed)'}"
         lines.append(
