@@ -68,12 +68,12 @@ def _count(module: nn.Module, site: Site, height: int, width: int) -> Count:
 
 def variants_table(height: int = 224, width: int = 224) -> str:
     """Tell the family as a text table: widths, modules, parameters and multiply-adds of the classification nets."""
+    head = f"{'variant':<20}{'branch channels':<21}{'modules':<9}{'parameters':>13}"
     lines = [
-        f"Classification nets, 1000 outputs, {height} x {width} px. MACs: multiply-adds of convolutions and classifier.",
-        "The published table calls MACs / 2**30 'GFLOPs'.",
+        f"Classification nets, 1000 outputs, at {height} x {width} px.",
+        "MACs are multiply-adds of convolutions and classifier; the published table calls MACs / 2**30 'GFLOPs'.",
         "",
-        f"{'variant':<20}{'branch channels':<21}{'modules':<9}{'parameters':>13}"
-        f"{'MACs':>17}{'MACs/1e9':>10}{'MACs/2**30':>12}",
+        f"{head}{'MACs':>17}{'MACs/1e9':>10}{'MACs/2**30':>12}",
     ]
     for variant in VARIANTS.values():
         with torch.device("meta"):

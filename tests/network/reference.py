@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 
-def every_tensor(net, x):
+def every_tensor(net, x):  # noqa: C901  # one function per kind of part, so that it reads like the paper
     """Run timm's HRNet with nothing overwritten; give (kind, tensor) for each tensor in the order it is made."""
     found = []
 
@@ -52,7 +52,9 @@ def every_tensor(net, x):
         return value
 
     def exchange(module, streams):
-        branches = [keep("branch", chain(blocks, value)) for blocks, value in zip(module.branches, streams)]
+        branches = [
+            keep("branch", chain(blocks, value)) for blocks, value in zip(module.branches, streams, strict=True)
+        ]
         outputs = []
         for i in range(len(branches)):
             paths = [keep("path", path(module, i, j, branches[j])) for j in range(len(branches))]
@@ -74,8 +76,8 @@ def every_tensor(net, x):
         for i, layer in enumerate(layers):
             value = streams[min(i, len(streams) - 1)]
             if isinstance(layer, torch.nn.Sequential):
-                layer = layer[0] if isinstance(layer[0], torch.nn.Sequential) else layer
-                value = relu(norm(layer[1], conv(layer[0], value)))
+                parts = layer[0] if isinstance(layer[0], torch.nn.Sequential) else layer
+                value = relu(norm(parts[1], conv(parts[0], value)))
             after.append(keep("transition", value))
         streams = after
         for module in modules:
