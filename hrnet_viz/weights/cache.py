@@ -1,0 +1,182 @@
+"""The folder of downloaded weights: a file is in it under its own name only once it has been checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hrnet_viz.weights.download import discard, download
+from hrnet_viz.weights.published import Address
+from hrnet_viz.weights.report import LoadWarning, UnreachableError, WeightsError
+
+VARIABLE = "HRNET_VIZ_CACHE"
+Inspect = Callable[[Path], object]
+
+
+def cache_folder() -> Path:
+    """Give the folder of downloaded weights: ``HRNET_VIZ_CACHE``, else ``~/.cache/hrnet_viz``."""
+    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "hrnet_viz").expanduser()
+
+
+def obtain(name: str, addresses: Sequence[Address], inspect: Inspect, *, progress: bool = True) -> tuple[Path, str]:
+    """Give a checked file from the cache, downloading it if it is not there.
+
+    Args:
+        name: what an error calls the weights.
+        addresses: where they can be had, in the order to try; the next one counts only if one cannot be reached.
+        inspect: reads a file and raises a WeightsError if it is not what it should be.
+        progress: show a bar while downloading.
+
+    Returns:
+        The file and its SHA-256.
+
+    Raises:
+        WeightsError: it cannot be had, or is not what it should be; the cache holds nothing that is not checked.
+    """
+    folder = cache_folder()
+    for address in addresses:
+        path = folder / address.file
+        if path.is_file() and (sha256 := _accept(path, path, address, inspect)):
+            return path, sha256
+    failures = []
+    for address in addresses:
+        try:
+            return _fetch(folder / address.file, address, inspect, progress=progress)
+        except UnreachableError as error:
+            failures.append(str(error))
+    raise UnreachableError(_tell_unreachable(name, folder, addresses, failures))
+
+
+def _tell_unreachable(name: str, folder: Path, addresses: Sequence[Address], failures: Sequence[str]) -> str:
+    damaged = [address.file for address in addresses if (folder / address.file).is_file()]
+    seen = f"What is there ({', '.join(damaged)}) is not the right file" if damaged else "It is not there"
+    return (
+        f"The weights '{name}' were looked for in {folder}. {seen}, and they could not be downloaded: "
+        f"{' '.join(failures)} "
+        f"To get them by hand, open {addresses[0].url} where there is a network and save it as "
+        f"{folder / addresses[0].file}. hv.load('teaching') needs no network."
+    )
+
+
+def _fetch(path: Path, address: Address, inspect: Inspect, *, progress: bool) -> tuple[Path, str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WeightsError(
+            f"The folder {path.parent} cannot be made ({error.strerror}). Set {VARIABLE} to one that you may write to."
+        ) from error
+    part = path.with_name(path.name + ".part")
+    with locked(path.with_name(path.name + ".lock")):
+        if path.is_file():  # another process may have brought it while this one waited
+            if sha256 := _accept(path, path, address, inspect):
+                return path, sha256
+            warnings.warn(
+                f"{path} was not the right file (any more). It is downloaded again.", LoadWarning, stacklevel=5
+            )
+        resumed = part.is_file()
+        download(address.url, part, progress=progress)
+        sha256 = _accept(part, path, address, inspect)
+        if not sha256 and resumed:  # the beginning may have been of another file
+            discard(part)
+            download(address.url, part, progress=progress)
+            sha256 = _accept(part, path, address, inspect)
+        if not sha256:
+            found, expected = hash_file(part), _expected(path, address)
+            discard(part)
+            raise WeightsError(
+                f"What came from {address.url} is not the right file: its SHA-256 begins with {found[:16]}, but "
+                f"{expected[:16]} was expected. It was thrown away. Try again later"
+                + (f"; if the file has rightly changed, delete {_record(path)} first." if _recorded(path) else ".")
+            )
+        part.replace(path)
+    return path, sha256
+
+
+def _accept(file: Path, path: Path, address: Address, inspect: Inspect) -> str:
+    """Give the SHA-256 of a file that is right, and "" for one that is not the expected one.
+
+    The first file that is accepted for ``path`` is inspected and its hash recorded; later ones must have that hash.
+    """
+    sha256 = hash_file(file)
+    if not sha256.startswith(_expected(path, address)):
+        return ""
+    if not _recorded(path):
+        try:
+            inspect(file)
+        except WeightsError:
+            if file != path:
+                discard(file)
+            raise
+        with suppress(OSError):  # a cache that may only be read is as good, it just remembers nothing
+            _record(path).write_text(f"{sha256}  {path.name}\n")
+    return sha256
+
+
+def _expected(path: Path, address: Address) -> str:
+    """The digits that a hash must begin with: all that were recorded, else those that are published."""
+    recorded = _recorded(path)
+    return recorded if recorded.startswith(address.sha256) else address.sha256
+
+
+def _record(path: Path) -> Path:
+    """Where the hash of a file is kept, in the form that ``sha256sum --check`` reads."""
+    return path.with_name(path.name + ".sha256")
+
+
+def _recorded(path: Path) -> str:
+    try:
+        return _record(path).read_text().partition(" ")[0].strip()
+    except OSError:
+        return ""
+
+
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes and threads out until this one is done; the lock goes when the process does."""
+    try:
+        handle = path.open("ab")
+    except OSError as error:
+        raise WeightsError(
+            f"{path} cannot be written ({error.strerror}). Set {VARIABLE} to a folder that you may write to."
+        ) from error
+    with handle:
+        _lock(handle.fileno())
+        try:
+            yield
+        finally:
+            _unlock(handle.fileno())
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(handle: int) -> None:
+        while True:
+            with suppress(OSError):  # it gives up after ten seconds
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+                return
+            time.sleep(0.1)
+
+    def _unlock(handle: int) -> None:
+        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+
+    def _unlock(handle: int) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)

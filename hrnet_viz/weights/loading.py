@@ -1,0 +1,146 @@
+"""``hv.load``: from a name or a file to a net that is ready to look at."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from hrnet_viz.data.preparation import Preparation
+from hrnet_viz.network.net import HRNet
+from hrnet_viz.network.variants import FINAL_CHANNELS
+from hrnet_viz.weights.fitting import CLASSIFIER, Fit, build_skeleton, fit
+from hrnet_viz.weights.keys import BILINEAR, Flavour
+from hrnet_viz.weights.published import load_imagenet_classes
+from hrnet_viz.weights.report import LoadReport, LoadWarning, WeightsError, list_some
+from hrnet_viz.weights.sources import Source, open_source
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    num_outputs: int | None = None,
+    partial: bool = False,
+    classes: Sequence[str] | None = None,
+    preparation: Preparation | None = None,
+    progress: bool = True,
+) -> HRNet:
+    """Load a net with weights that mean something; it comes in eval mode, in float32, on the CPU.
+
+    Everything is checked before a net is made: there is either a whole one or an error that lists, by name, what is
+    missing and what is left over. A file is read without running code that it may contain.
+
+    Args:
+        source: "teaching" for the weights that ship with the project; "hrnet_w18", or another variant, or
+            "hrnet_w18_ssld", "hrnet_w48_ssld" for the published ImageNet weights, which are downloaded once (see
+            ``hrnet_viz.weights.published`` for what is known of their hashes) to ``HRNET_VIZ_CACHE`` or
+            ``~/.cache/hrnet_viz``; or a file with the keys of the official code, timm or mmpretrain, with any prefix,
+            wrapped in ``state_dict`` or ``model`` or not, safetensors or torch. A file that is called like published
+            weights is meant by "./hrnet_w18".
+        name: variant of a file, where it should be checked; it is inferred from the shapes.
+        num_outputs: number of logits. If the file has another one, exactly the classifier starts at random, and a
+            warning says so.
+        partial: take over what fits, start the rest at random, warn and report, instead of refusing the file.
+        classes: names of the outputs, or "imagenet"; by default those that the file or the publication states.
+        preparation: how a photo becomes an input; by default what the file or the publication states, otherwise the
+            usual ImageNet evaluation (224 px, centre crop of 0.875).
+        progress: show a bar while downloading.
+
+    Returns:
+        The net. ``net.load_report`` tells where its weights come from. If the file states a calibration temperature,
+        the classifier is divided by it, so that softmax(logits) is calibrated wherever it is computed.
+
+    Raises:
+        WeightsError: a ValueError, in a sentence: no such name or file, no network, a wrong hash, a full disk, a file
+            that is broken, that would run code, or that does not fit.
+    """
+    if num_outputs is not None and num_outputs < 1:
+        raise WeightsError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
+    origin = open_source(source, name=name, progress=progress)
+    found = fit(
+        origin.tensors,
+        origin.flavour,
+        str(origin.path),
+        variant=origin.variant,
+        outputs=num_outputs,
+        partial=partial,
+    )
+    names = _name_outputs(origin, found, classes)
+    net = _assemble(found, origin.temperature)
+    net.classes = names
+    net.preparation = preparation or origin.preparation
+    report = _report(origin, found)
+    vars(net)["load_report"] = report
+    _warn(report, origin.flavour, partial=partial)
+    return net
+
+
+def _report(origin: Source, found: Fit) -> LoadReport:
+    return LoadReport(
+        source=str(origin.path),
+        variant=found.variant.name,
+        flavour=origin.flavour.name,
+        tried=origin.flavour.tried,
+        loaded=len(found.tensors),
+        zeroed=found.zeroed,
+        renewed=found.renewed,
+        left_over=found.left_over,
+        sha256=origin.sha256,
+        temperature=1.0 if set(CLASSIFIER) & set(found.renewed) else origin.temperature,
+        provenance=origin.provenance,
+    )
+
+
+def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the outputs: those given, else those of the file if the classifier is still the file's."""
+    if isinstance(classes, str):
+        if classes != "imagenet":
+            raise WeightsError(f"classes='{classes}' was given; expected a list of names, or \"imagenet\".")
+        classes = load_imagenet_classes()
+    if classes is None:
+        classes = () if set(CLASSIFIER) & set(found.renewed) else origin.classes
+        if classes and len(classes) != found.outputs:
+            raise WeightsError(f"{origin.path} names {len(classes)} classes for {found.outputs} outputs.")
+    elif len(classes) != found.outputs:
+        raise WeightsError(
+            f"{len(classes)} classes were given for {found.outputs} outputs. Give as many, or "
+            f"num_outputs={len(classes)} to start another classifier at random."
+        )
+    return tuple(map(str, classes))
+
+
+def _assemble(found: Fit, temperature: float) -> HRNet:
+    """Put the tensors into a net that has none yet; only what is renewed is drawn at random."""
+    tensors = dict(found.tensors)
+    net = build_skeleton(found.variant, found.outputs)
+    shapes = net.state_dict()
+    for name in found.zeroed:
+        tensors[name] = torch.zeros(shapes[name].shape, dtype=shapes[name].dtype)
+    if set(found.renewed) <= set(CLASSIFIER):
+        fresh = nn.Linear(FINAL_CHANNELS, found.outputs).state_dict(prefix="classifier.") if found.renewed else {}
+    else:
+        fresh = HRNet(found.variant, found.outputs).state_dict()
+    tensors |= {name: fresh[name] for name in found.renewed}
+    for name in CLASSIFIER:
+        if name not in found.renewed:
+            tensors[name] = tensors[name] / temperature
+    net.load_state_dict(tensors, strict=True, assign=True)
+    return net.eval()
+
+
+def _warn(report: LoadReport, flavour: Flavour, *, partial: bool) -> None:
+    told = []
+    if report.renewed:
+        only_classifier = set(report.renewed) <= set(CLASSIFIER)
+        what = "Its classifier starts" if only_classifier else f"{len(report.renewed)} tensors start"
+        told.append(f"{what} at random: {list_some(report.renewed)}.")
+    if report.left_over:
+        told.append(f"{len(report.left_over)} tensors of the file were left out: {list_some(report.left_over)}.")
+    if partial and flavour.bilinear:
+        told.append(BILINEAR)
+    if told:
+        warnings.warn(f"{report.source} was loaded as {report.variant}. {' '.join(told)}", LoadWarning, stacklevel=3)
