@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hrnet_viz.data.samples import photo as photo
     from hrnet_viz.data.samples import photo_names as photo_names
     from hrnet_viz.devices import device as device
+    from hrnet_viz.explorer.sliders import MapSliders as MapSliders
     from hrnet_viz.network.net import HRNet as HRNet
     from hrnet_viz.network.net import hrnet as hrnet
     from hrnet_viz.network.variants import VARIANTS as VARIANTS
@@ -37,6 +38,7 @@ _HOME = {
     "photo": "data.samples",
     "photo_names": "data.samples",
     "device": "devices",
+    "MapSliders": "explorer.sliders",
     "HRNet": "network.net",
     "hrnet": "network.net",
     "VARIANTS": "network.variants",
