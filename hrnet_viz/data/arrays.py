@@ -82,8 +82,7 @@ def scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
             f"{label} holds numbers from {low:.4g} to {high:.4g}, but floats must lie between 0 and 1. "
             f"{advise(low, high)}"
         )
-    # float64: half precision has no room for the 255ths between 0.5 and 1
-    return np.rint(np.clip(array.astype(np.float64), 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
 
 
 def advise(low: float, high: float) -> str:
