@@ -82,7 +82,8 @@ def scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
             f"{label} holds numbers from {low:.4g} to {high:.4g}, but floats must lie between 0 and 1. "
             f"{advise(low, high)}"
         )
-    return np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
+    return scaled
 
 
 def advise(low: float, high: float) -> str:
