@@ -29,6 +29,7 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hrnet_viz.figures.colours import (
@@ -171,6 +172,7 @@ class Picture(Figure):
         title: str = "",
         caption: str = "",
         alt: str = "",
+        accent: str | None = None,
         constrained: bool = False,
     ) -> None:
         """Make an empty page; see ``new_picture``."""
@@ -185,8 +187,12 @@ class Picture(Figure):
             FigureCanvasAgg(self)
             muted, left = theme_colours(self.theme).muted, MARGIN / width_in
             plain: dict[str, Any] = {"ha": "left", "va": "top"}
+            heading: dict[str, Any] = {"fontsize": LARGE, "fontweight": "bold"}
             if title:
-                self.text(left, 1 - 0.1 / height, title, fontsize=LARGE, fontweight="bold", **plain)
+                self.text(left + bool(accent) * 0.13 / width_in, 1 - 0.1 / height, title, **heading, **plain)
+            if title and accent:
+                mark = Rectangle((left, 1 - 0.285 / height), 0.06 / width_in, 0.185 / height, color=accent, linewidth=0)
+                self.add_artist(mark)
             for number, line in enumerate(lines):
                 y = (below - CAPTION_GAP - number * CAPTION_LINE) / height
                 self.text(left, y, line, fontsize=SMALL, color=muted, **plain)
@@ -220,9 +226,13 @@ class Picture(Figure):
 
     def write(self, left: float, top: float, words: str, **options: Any) -> None:
         """Write text at a place in inches from the top left corner of the drawing; top aligned unless told."""
-        across, down = self.get_size_inches()
         placed: dict[str, Any] = {"va": "top"} | options
-        self.text(left / across, 1 - (top + self._above) / down, words, **placed)
+        self.text(*self.locate(left, top), words, **placed)
+
+    def locate(self, left: float, top: float) -> tuple[float, float]:
+        """Give the figure coordinates of a place in inches from the top left corner of the drawing."""
+        across, down = self.get_size_inches()
+        return left / across, 1 - (top + self._above) / down
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw in this picture's theme."""
@@ -284,6 +294,7 @@ def new_picture(
     title: str = "",
     caption: str = "",
     alt: str = "",
+    accent: str | None = None,
     constrained: bool = False,
 ) -> Picture:
     """Make an empty picture.
@@ -295,10 +306,13 @@ def new_picture(
         title: a few words for the top.
         caption: a sentence or two for below.
         alt: the text alternative.
+        accent: colour of a mark before the title: that of the branch that the picture is about.
         constrained: let matplotlib arrange ``add_subplot`` axes in the drawing (title and caption stay clear). Without
             it, place axes with ``picture.inches``.
 
     Raises:
         ValueError: no such theme.
     """
-    return Picture(width_in, height_in, theme, title=title, caption=caption, alt=alt, constrained=constrained)
+    return Picture(
+        width_in, height_in, theme, title=title, caption=caption, alt=alt, accent=accent, constrained=constrained
+    )
