@@ -1,0 +1,159 @@
+"""Deletion and insertion: does the probability fall when what a map calls important goes, and rise when it comes?
+
+Source: Petsiuk et al. 2018, "RISE", section 4.3. Cells go in the order of the map, whole cells at a time, since a map
+says nothing finer. A random order of cells of the same size is run beside, because a coarse grid alone changes the
+curve: what counts is the difference of the two areas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
+from hrnet_viz.analysis.perturbing import (
+    Blank,
+    class_indices,
+    count_off,
+    make_blank,
+    photo_names,
+    probabilities,
+    rank_cells,
+    shuffle,
+)
+
+if TYPE_CHECKING:
+    from hrnet_viz.analysis.cams import Cams
+    from hrnet_viz.network.net import HRNet
+    from hrnet_viz.sites import Site
+
+Kind = Literal["deletion", "insertion"]
+USUAL_BLANK: dict[Kind, Blank] = {"deletion": "mean", "insertion": "blur"}
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """The probability of the target while parts of the photos go or come.
+
+    Attributes:
+        kind: "deletion" or "insertion".
+        site, method: of the maps.
+        fractions: share of the photo that has gone or come, (S + 1,), from 0 to 1.
+        scores: probability of each photo's target, (N, S + 1).
+        random: the same for a random order of cells of the same size, the mean of ``draws`` orders.
+        targets, photos: what was asked, of which photos.
+        blank: what stands in the place of a part.
+        draws, seed: number of random orders and where they come from.
+    """
+
+    kind: Kind
+    site: str
+    method: str
+    fractions: Tensor
+    scores: Tensor
+    random: Tensor
+    targets: tuple[str, ...]
+    photos: tuple[str, ...]
+    blank: Blank
+    draws: int
+    seed: int
+
+    @property
+    def areas(self) -> Tensor:
+        """Area below each photo's curve, (N,): small is good for deletion, large for insertion."""
+        return torch.trapezoid(self.scores, self.fractions)
+
+    @property
+    def random_areas(self) -> Tensor:
+        """Area below each photo's random-order curve, (N,)."""
+        return torch.trapezoid(self.random, self.fractions)
+
+    @property
+    def gain(self) -> Interval:
+        """How much better than chance the areas are, over photos: above 0 the map knows something."""
+        sign = 1 if self.kind == "insertion" else -1
+        return bootstrap_mean(sign * (self.areas - self.random_areas), seed=self.seed)
+
+
+def delete(
+    net: HRNet,
+    cams: Cams,
+    *,
+    kind: Kind = "deletion",
+    sites: Iterable[str | Site] | None = None,
+    steps: int = 10,
+    blank: Blank | None = None,
+    draws: int = 2,
+    seed: int = 0,
+    batch: int = 64,
+    progress: bool = False,
+) -> dict[str, Curves]:
+    """Take the photos apart in the order of their maps, and put them together again.
+
+    Args:
+        net: the net that the maps are of.
+        cams: maps of one method, for a class each.
+        kind: "deletion" starts from the photo, "insertion" from the blank.
+        sites: which of the maps; all of them by default.
+        steps: number of parts; each takes a forward pass per photo and order.
+        blank: "mean" or "blur"; by default the first for deletion and the second for insertion, as in the paper.
+        draws: random orders per grid.
+        seed: of the random orders and of ties.
+        batch: photos per pass.
+        progress: show a progress bar on stderr.
+
+    Returns:
+        site -> ``Curves``, in plan order.
+
+    Raises:
+        ValueError: no such kind or blank, or maps whose target is not a class.
+    """
+    if kind not in USUAL_BLANK:
+        raise ValueError(f"kind='{kind}' was given; curves are made for 'deletion' or 'insertion'.")
+    if steps < 1 or draws < 1:
+        raise ValueError(f"steps={steps} and draws={draws} were given; both must be at least 1.")
+    names = [name for name in cams if sites is None or name in {cams.plan.resolve(site) for site in sites}]
+    indices, filler = class_indices(cams), make_blank(cams.input, blank or USUAL_BLANK[kind])
+    fractions = torch.linspace(0, 1, steps + 1)
+
+    def follow(ranks: Tensor) -> Tensor:
+        rows = [
+            probabilities(net, _part(cams.input, filler, ranks, float(share), kind), indices, batch).cpu()
+            for share in fractions
+        ]
+        return torch.stack(rows, 1)
+
+    chance: dict[tuple[int, int], Tensor] = {}
+    result = {}
+    for name in count_off(names, f"{kind}, {cams.method}", progress=progress):
+        maps = cams[name]
+        n, height, width = maps.shape
+        if (height, width) not in chance:
+            orders = [shuffle((n, height * width), seed + draw).view(maps.shape) for draw in range(draws)]
+            chance[height, width] = torch.stack([follow(order.to(maps.device)) for order in orders]).mean(0)
+        result[name] = Curves(
+            kind=kind,
+            site=name,
+            method=cams.method,
+            fractions=fractions,
+            scores=follow(rank_cells(maps, seed)),
+            random=chance[height, width],
+            targets=cams.targets,
+            photos=photo_names(cams),
+            blank=blank or USUAL_BLANK[kind],
+            draws=draws,
+            seed=seed,
+        )
+    return result
+
+
+def _part(x: Tensor, filler: Tensor, ranks: Tensor, share: float, kind: Kind) -> Tensor:
+    """Give the photos with the first ``share`` of the cells gone (deletion), or with nothing else (insertion)."""
+    count = round(share * ranks[0].numel())
+    first = functional.interpolate((ranks < count)[:, None].to(x.dtype), size=x.shape[2:], mode="nearest").bool()
+    return torch.where(first, filler, x) if kind == "deletion" else torch.where(first, x, filler)

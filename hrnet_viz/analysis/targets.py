@@ -1,0 +1,313 @@
+"""What a class activation map explains: one score per photo, asked for in the words that people use.
+
+``None`` is the class with the highest logit; a name or an index is that class; two of them in a tuple, ``difference``
+or "cat rather than dog" is the first minus the second; ``place`` and ``region`` read a spatial output; ``score`` and
+any function of the logits are whatever they compute; a list has one of these for each photo.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hrnet_viz.sites import Site
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
+
+LOGITS = "logits"
+RATHER = " rather than "
+
+ClassName: TypeAlias = "str | int"
+Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Difference | Region | Score | Callable[[Tensor], Tensor] | None"
+Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One target minus another; made by ``difference``."""
+
+    wanted: Wish
+    other: Wish
+
+
+@dataclass(frozen=True)
+class Region:
+    """The sum over some cells of a spatial output; made by ``place`` and ``region``."""
+
+    site: str
+    rows: slice
+    columns: slice
+    channel: ClassName | None = None
+
+    def words(self) -> str:
+        """Say what is summed."""
+        channel = "all channels" if self.channel is None else f"channel {self.channel}"
+        if self.rows.stop - self.rows.start == self.columns.stop - self.columns.start == 1:
+            return f"{channel} of {self.site} at row {self.rows.start}, column {self.columns.start}"
+        rows, columns = (f"{part.start} to {part.stop - 1}" for part in (self.rows, self.columns))
+        return f"{channel} of {self.site} in rows {rows}, columns {columns}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """A function of several sites; made by ``score``."""
+
+    function: Callable[[Mapping[str, Tensor]], Tensor]
+    sites: tuple[str, ...]
+    words: str
+
+
+def difference(wanted: Wish, other: Wish) -> Difference:
+    """Ask what speaks for one target rather than for another: the first score minus the second.
+
+    What both share cancels, so the map shows what tells them apart (compare Prabhushankar et al. 2020, "Contrastive
+    explanations in neural networks", there with a loss in place of the difference).
+    """
+    return Difference(wanted, other)
+
+
+def place(site: str | Site, row: int, column: int, channel: ClassName | None = None) -> Region:
+    """Ask for one cell of a spatial output (N, C, H, W).
+
+    Args:
+        site: which output.
+        row: of the cell, counted from 0.
+        column: of the cell.
+        channel: an index, or a class name where the channels are the classes; None sums all channels.
+    """
+    return region(site, (row, row + 1), (column, column + 1), channel)
+
+
+def region(
+    site: str | Site, rows: tuple[int, int], columns: tuple[int, int], channel: ClassName | None = None
+) -> Region:
+    """Ask for the sum over a rectangle of a spatial output (N, C, H, W).
+
+    Source: Vinogradova et al. 2020, "Towards interpretable semantic segmentation via gradient-weighted class activation
+    mapping": the logits of a class summed over a set of cells take the place of the class score.
+
+    Args:
+        site: which output.
+        rows: the first one and the one after the last, counted from 0.
+        columns: the same.
+        channel: an index, or a class name where the channels are the classes; None sums all channels.
+    """
+    return Region(str(site), slice(*rows), slice(*columns), channel)
+
+
+def score(
+    function: Callable[[Mapping[str, Tensor]], Tensor], sites: Sequence[str | Site], words: str = "a score of your own"
+) -> Score:
+    """Ask for any score of any sites.
+
+    Args:
+        function: takes a mapping from site to tensor, gives one number per photo, shape (N,).
+        sites: the sites that it reads.
+        words: what to call it in figures.
+    """
+    return Score(function, tuple(str(site) for site in sites), words)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What targets evaluate to.
+
+    Attributes:
+        values: one score per photo, (N,).
+        words: what each one is the score of.
+        indices: class index of each, None where it is not the score of a single class.
+    """
+
+    values: Tensor
+    words: tuple[str, ...]
+    indices: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target that has been checked against a net.
+
+    Attributes:
+        sites: what a trace must have kept to evaluate it.
+        evaluate: from these sites to the scores.
+    """
+
+    sites: tuple[str, ...]
+    evaluate: Callable[[Mapping[str, Tensor]], Scores]
+
+
+def read_target(net: HRNet, wish: Wishes) -> Target:
+    """Check a target against a net, before anything is computed.
+
+    Raises:
+        ValueError: an unknown class, cell or site, in a sentence.
+        TypeError: nothing that a target can be made of.
+    """
+    if isinstance(wish, (Tensor, np.ndarray)):
+        wish = _indices(wish)
+    if isinstance(wish, list):
+        return _one_each([_read_one(net, single) for single in wish])
+    return _read_one(net, wish)  # type: ignore[arg-type]  # a sequence that is no list is a tuple: a difference
+
+
+def find_class(net: HRNet, name: ClassName) -> int:
+    """Give the index of a class.
+
+    Args:
+        net: the net; ``net.classes`` holds the names.
+        name: an index, or a name; case and the difference between "_" and " " don't matter.
+
+    Raises:
+        ValueError: no such class; the message names the nearest ones.
+    """
+    if isinstance(name, (int, np.integer)):
+        if not 0 <= name < net.num_outputs:
+            raise ValueError(f"There is no class {name}: the net has {net.num_outputs}, 0 to {net.num_outputs - 1}.")
+        return int(name)
+    if not net.classes:
+        raise ValueError(
+            f"The class '{name}' was asked for by name, but the outputs of this net have no names. "
+            f"Give an index from 0 to {net.num_outputs - 1}, or set net.classes."
+        )
+    if name in net.classes:
+        return net.classes.index(name)
+    plain = [_plain(known) for known in net.classes]
+    if plain.count(_plain(name)) == 1:
+        return plain.index(_plain(name))
+    near = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)
+    nearest = " Nearest: " + ", ".join(f"'{net.classes[plain.index(word)]}'" for word in near) + "." if near else ""
+    some = ", ".join(net.classes[:12]) + (", ..." if len(net.classes) > 12 else "")
+    raise ValueError(f"The net knows no class '{name}'.{nearest} It has {len(net.classes)} classes: {some}.")
+
+
+def class_words(net: HRNet, index: int) -> str:
+    """Give the name of a class, or "class 3" where the names are not known."""
+    return net.classes[index] if net.classes else f"class {index}"
+
+
+def _read_one(net: HRNet, wish: Wish) -> Target:
+    if isinstance(wish, bool) or not (
+        wish is None or callable(wish) or isinstance(wish, (str, int, np.integer, tuple, Difference, Region, Score))
+    ):
+        raise TypeError(
+            f"{wish!r} is no target. Give a class by name or index, None for the top class, a tuple of two classes, "
+            "targets.place, targets.region, targets.score, a function of the logits, or a list with one per photo."
+        )
+    if isinstance(wish, tuple):
+        if len(wish) != 2:
+            raise ValueError(
+                f"A tuple of {len(wish)} was given as target; a tuple is (wanted, other), the difference of two. "
+                "For one target per photo give a list."
+            )
+        wish = Difference(*wish)
+    if isinstance(wish, str) and RATHER in wish and wish not in net.classes:
+        wish = Difference(*wish.split(RATHER, maxsplit=1))
+    if isinstance(wish, Difference):
+        return _subtract(_read_one(net, wish.wanted), _read_one(net, wish.other))
+    if isinstance(wish, Region):
+        return _sum_region(net, wish)
+    if isinstance(wish, Score):
+        sites = tuple(net.plan.resolve(site) for site in wish.sites)
+        return _compute(wish.function, sites, wish.words)
+    if callable(wish):
+        function = wish
+        words = getattr(wish, "__name__", "") or type(wish).__name__
+        return _compute(lambda kept: function(kept[LOGITS]), (LOGITS,), words.replace("<lambda>", "a function"))
+    return _pick_class(net, None if wish is None else find_class(net, wish))
+
+
+def _pick_class(net: HRNet, index: int | None) -> Target:
+    def evaluate(kept: Mapping[str, Tensor]) -> Scores:
+        logits = kept[LOGITS]
+        chosen = logits.argmax(1) if index is None else torch.full_like(logits[:, 0], index, dtype=torch.long)
+        indices = tuple(int(one) for one in chosen)
+        values = logits.gather(1, chosen[:, None])[:, 0]
+        return Scores(values, tuple(class_words(net, one) for one in indices), indices)
+
+    return Target((LOGITS,), evaluate)
+
+
+def _subtract(wanted: Target, other: Target) -> Target:
+    def evaluate(kept: Mapping[str, Tensor]) -> Scores:
+        first, second = wanted.evaluate(kept), other.evaluate(kept)
+        words = tuple(f"{one}{RATHER}{two}" for one, two in zip(first.words, second.words, strict=True))
+        return Scores(first.values - second.values, words, (None,) * len(words))
+
+    return Target(tuple(dict.fromkeys((*wanted.sites, *other.sites))), evaluate)
+
+
+def _sum_region(net: HRNet, wish: Region) -> Target:
+    site = net.plan.sites[net.plan.resolve(wish.site)]
+    if site.stride is None:
+        raise ValueError(f"'{site.name}' has no spatial extent, so it has no cells to choose from. Ask for a class.")
+    channel = None
+    if wish.channel is not None:
+        channel = wish.channel if isinstance(wish.channel, int) else find_class(net, wish.channel)
+        if not 0 <= channel < site.channels:
+            raise ValueError(f"'{site.name}' has channels 0 to {site.channels - 1}; channel {channel} was asked for.")
+
+    def evaluate(kept: Mapping[str, Tensor]) -> Scores:
+        maps = kept[site.name]
+        height, width = maps.shape[2:]
+        for what, part, end in (("rows", wish.rows, height), ("columns", wish.columns, width)):
+            if not 0 <= part.start < part.stop <= end:
+                raise ValueError(
+                    f"'{site.name}' has {height} x {width} cells for this photo; {what} {part.start} to "
+                    f"{part.stop - 1} were asked for. Count from 0 and stop at {end - 1}."
+                )
+        cells = maps[:, :, wish.rows, wish.columns]
+        chosen = cells if channel is None else cells[:, channel]
+        return Scores(chosen.flatten(1).sum(1), (wish.words(),) * len(maps), (None,) * len(maps))
+
+    return Target((site.name,), evaluate)
+
+
+def _compute(function: Callable[[Mapping[str, Tensor]], Tensor], sites: tuple[str, ...], words: str) -> Target:
+    def evaluate(kept: Mapping[str, Tensor]) -> Scores:
+        n = len(kept[sites[0]])
+        values: object = function(kept)
+        if not isinstance(values, Tensor) or values.shape != (n,) or not values.is_floating_point():
+            got = f"a tensor {tuple(values.shape)} of {values.dtype}" if isinstance(values, Tensor) else repr(values)
+            raise ValueError(f"The target '{words}' gave {got}; one float per photo was expected, shape ({n},).")
+        return Scores(values, (words,) * n, (None,) * n)
+
+    return Target(sites, evaluate)
+
+
+def _one_each(targets: list[Target]) -> Target:
+    def evaluate(kept: Mapping[str, Tensor]) -> Scores:
+        n = len(next(iter(kept.values())))
+        if n != len(targets):
+            raise ValueError(f"{len(targets)} targets were given for {n} photos; a list has one target per photo.")
+        each = [target.evaluate(kept) for target in targets]
+        return Scores(
+            torch.stack([one.values[i] for i, one in enumerate(each)]),
+            tuple(one.words[i] for i, one in enumerate(each)),
+            tuple(one.indices[i] for i, one in enumerate(each)),
+        )
+
+    if not targets:
+        raise ValueError("An empty list was given as target; a list has one target per photo.")
+    return Target(tuple(dict.fromkeys(site for target in targets for site in target.sites)), evaluate)
+
+
+def _indices(values: Tensor | np.ndarray) -> list[Wish] | int:
+    array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise TypeError(
+            f"An array of shape {array.shape} and type {array.dtype} was given as target; "
+            "class indices are whole numbers, one, or one per photo."
+        )
+    found: list[Wish] | int = array.tolist()
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").strip().casefold()
