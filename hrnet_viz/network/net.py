@@ -188,7 +188,7 @@ def check_input(x: Tensor) -> None:
 
 
 def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # random numbers that nobody sees cost seconds
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     elif isinstance(module, nn.BatchNorm2d):
         torch.nn.init.ones_(module.weight)
