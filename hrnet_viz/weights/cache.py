@@ -9,14 +9,23 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from hrnet_viz.weights.download import discard, download
-from hrnet_viz.weights.published import Address
 from hrnet_viz.weights.report import LoadWarning, UnreachableError, WeightsError
 
 VARIABLE = "HRNET_VIZ_CACHE"
 Inspect = Callable[[Path], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a file is, under which name it is cached, and the known first digits of its SHA-256 ("" if none are)."""
+
+    url: str
+    file: str
+    sha256: str = ""
 
 
 def cache_folder() -> Path:

@@ -26,16 +26,14 @@ class Fit:
     """What a file and a net have in common.
 
     Attributes:
-        variant: the net.
-        outputs: its number of logits.
+        net: the net, still without numbers, on the "meta" device.
         tensors: published name -> tensor to take over, float32, not shared with the file.
         zeroed: tensors that become 0.
         renewed: tensors that start at random.
         left_over: names in the file without a place.
     """
 
-    variant: Variant
-    outputs: int
+    net: HRNet
     tensors: Mapping[str, Tensor]
     zeroed: tuple[str, ...]
     renewed: tuple[str, ...]
@@ -67,7 +65,8 @@ def fit(
     variant = choose_variant(tensors, where, variant)
     stored = tensors[CLASSIFIER[0]].shape[0] if CLASSIFIER[0] in tensors else None
     outputs = outputs or stored or 1000
-    expected = build_skeleton(variant, outputs).state_dict()
+    net = build_skeleton(variant, outputs)
+    expected = net.state_dict()
     given = dict(tensors)
     renewed: list[str] = []
     if stored not in (None, outputs):
@@ -91,7 +90,7 @@ def fit(
 
     renewed += [*missing, *misfits]
     taken = {
-        name: given[name].detach().to(value.dtype, copy=True).contiguous()
+        name: torch.empty(value.shape, dtype=value.dtype).copy_(given[name].detach())
         for name, value in expected.items()
         if name in given and name not in renewed
     }
@@ -100,7 +99,7 @@ def fit(
     broken = [name for name, value in taken.items() if not bool(value.isfinite().all())]
     if broken:
         raise WeightsError(f"{where} holds NaN or infinite numbers in {list_some(broken)}. Nothing was loaded.")
-    return Fit(variant, outputs, taken, tuple(zeroed), tuple(renewed), tuple(left_over))
+    return Fit(net, taken, tuple(zeroed), tuple(renewed), tuple(left_over))
 
 
 def choose_variant(tensors: Mapping[str, Tensor], where: str, asked: Variant | None) -> Variant:

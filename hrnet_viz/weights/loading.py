@@ -12,7 +12,7 @@ from torch import nn
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.variants import FINAL_CHANNELS
-from hrnet_viz.weights.fitting import CLASSIFIER, Fit, build_skeleton, fit
+from hrnet_viz.weights.fitting import CLASSIFIER, Fit, fit
 from hrnet_viz.weights.keys import BILINEAR, Flavour
 from hrnet_viz.weights.published import load_imagenet_classes
 from hrnet_viz.weights.report import LoadReport, LoadWarning, WeightsError, list_some
@@ -82,7 +82,7 @@ def load(
 def _report(origin: Source, found: Fit) -> LoadReport:
     return LoadReport(
         source=str(origin.path),
-        variant=found.variant.name,
+        variant=found.net.variant.name,
         flavour=origin.flavour.name,
         tried=origin.flavour.tried,
         loaded=len(found.tensors),
@@ -103,11 +103,11 @@ def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | None) -> 
         classes = load_imagenet_classes()
     if classes is None:
         classes = () if set(CLASSIFIER) & set(found.renewed) else origin.classes
-        if classes and len(classes) != found.outputs:
-            raise WeightsError(f"{origin.path} names {len(classes)} classes for {found.outputs} outputs.")
-    elif len(classes) != found.outputs:
+        if classes and len(classes) != found.net.num_outputs:
+            raise WeightsError(f"{origin.path} names {len(classes)} classes for {found.net.num_outputs} outputs.")
+    elif len(classes) != found.net.num_outputs:
         raise WeightsError(
-            f"{len(classes)} classes were given for {found.outputs} outputs. Give as many, or "
+            f"{len(classes)} classes were given for {found.net.num_outputs} outputs. Give as many, or "
             f"num_outputs={len(classes)} to start another classifier at random."
         )
     return tuple(map(str, classes))
@@ -115,15 +115,14 @@ def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | None) -> 
 
 def _assemble(found: Fit, temperature: float) -> HRNet:
     """Put the tensors into a net that has none yet; only what is renewed is drawn at random."""
-    tensors = dict(found.tensors)
-    net = build_skeleton(found.variant, found.outputs)
-    shapes = net.state_dict()
-    for name in found.zeroed:
-        tensors[name] = torch.zeros(shapes[name].shape, dtype=shapes[name].dtype)
+    net, tensors = found.net, dict(found.tensors)
+    for name, value in net.state_dict().items():
+        if name in found.zeroed:
+            tensors[name] = torch.zeros(value.shape, dtype=value.dtype)
     if set(found.renewed) <= set(CLASSIFIER):
-        fresh = nn.Linear(FINAL_CHANNELS, found.outputs).state_dict(prefix="classifier.") if found.renewed else {}
+        fresh = nn.Linear(FINAL_CHANNELS, net.num_outputs).state_dict(prefix="classifier.") if found.renewed else {}
     else:
-        fresh = HRNet(found.variant, found.outputs).state_dict()
+        fresh = HRNet(net.variant, net.num_outputs).state_dict()
     tensors |= {name: fresh[name] for name in found.renewed}
     for name in CLASSIFIER:
         if name not in found.renewed:

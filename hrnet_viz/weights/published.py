@@ -14,22 +14,15 @@ No entry could be tried on the real file while this was written (no network): ``
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.variants import VARIANTS, find_variant
+from hrnet_viz.weights.cache import Address
 
 RELEASE = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-hrnet"
 HUB = "https://huggingface.co/timm"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a file is, under which name it is cached, and the known first digits of its SHA-256 ("" if none are)."""
-
-    url: str
-    file: str
-    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +101,16 @@ def find_published(name: str) -> Published | None:
 def load_imagenet_classes() -> tuple[str, ...]:
     """Give the 1000 ImageNet class names in output order, from torchvision's metadata; nothing is downloaded.
 
-    Two names occur twice there (a crane is a bird and a machine): each of them gets its output number.
+    A name that occurs twice there (in some versions a crane is a bird and a machine) gets its output number.
     """
     from torchvision.models import ResNet18_Weights
 
     names: list[str] = ResNet18_Weights.IMAGENET1K_V1.meta["categories"]
+    return tell_apart(names)
+
+
+def tell_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Add its number to every name that occurs more than once."""
     return tuple(f"{name} ({i})" if names.count(name) > 1 else name for i, name in enumerate(names))
 
 

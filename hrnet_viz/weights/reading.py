@@ -86,7 +86,9 @@ def _read_torch(path: Path) -> Any:
             "from elsewhere may name anything. Nothing of it has run. If you trust whoever made it, open it in the "
             "program that wrote it and save the bare tensors: torch.save(model.state_dict(), 'new.pth')."
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, IndexError, TypeError, OSError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a broken file makes the unpickler stumble in any way there is
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"{path} is not a checkpoint that torch can read ({reason}). It may be cut short: get it again."

@@ -20,6 +20,7 @@ from hrnet_viz.weights.report import WeightsError
 from hrnet_viz.weights.shipped import SHIPPED, find_shipped
 
 IMAGENET_EVALUATION = Preparation(fit="crop")
+OUTPUTS = 1000  # of all published weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,11 @@ def open_published(published: Published, *, progress: bool = True) -> Source:
 
     def inspect(path: Path) -> None:
         source = describe(read_checkpoint(path), variant)
-        fit(source.tensors, source.flavour, str(path), variant=variant, outputs=1000)
+        outputs = fit(source.tensors, source.flavour, str(path), variant=variant).net.num_outputs
+        if outputs != OUTPUTS:
+            raise WeightsError(
+                f"{path} has {outputs} outputs, but '{published.name}' has {OUTPUTS}. Delete it, if it is yours."
+            )
 
     path, sha256 = obtain(published.name, published.addresses, inspect, progress=progress)
     return replace(

@@ -1,0 +1,137 @@
+"""The table against timm's metadata, and hv.load of published weights through a server on this machine."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from hrnet_viz.data.preparation import Preparation
+from hrnet_viz.network.net import hrnet
+from hrnet_viz.network.variants import VARIANTS
+from hrnet_viz.weights import published
+from hrnet_viz.weights.cache import Address
+from hrnet_viz.weights.loading import load
+from hrnet_viz.weights.published import HUB, PUBLISHED, RELEASE, find_published, load_imagenet_classes, tell_apart
+from hrnet_viz.weights.report import LoadWarning, UnreachableError, WeightsError
+
+
+def test_every_variant_and_the_distilled_two_are_there():
+    assert set(PUBLISHED) == {*VARIANTS, "hrnet_w18_ssld", "hrnet_w48_ssld"}
+    assert find_published("w18").name == find_published("hrnet_w18").name == "hrnet_w18"
+    assert find_published("hrnet_w18_small").name == "hrnet_w18_small_v1"
+    assert find_published("resnet50") is None
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_hub_repository_licence_and_preparation_are_timms(name):
+    timm = pytest.importorskip("timm")
+    entry = PUBLISHED[name]
+    theirs = {"hrnet_w18_small_v1": "hrnet_w18_small"}.get(name, name)
+    theirs += ".paddle_in1k" if name.endswith("_ssld") else ".ms_in1k"
+    config = timm.models.get_pretrained_cfg(theirs)
+    assert entry.addresses[-1] == Address(f"{HUB}/{theirs}/resolve/main/model.safetensors", f"{theirs}.safetensors")
+    assert config.hf_hub_id == f"timm/{theirs}"
+    assert entry.licence.lower() == config.license
+    assert entry.preparation == Preparation(
+        size=config.input_size[1:],
+        mean=config.mean,
+        std=config.std,
+        fit="crop",
+        crop_fraction=config.crop_pct,
+        interpolation=config.interpolation,
+    )
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_release_file_is_named_after_its_hash(name):
+    release = PUBLISHED[name].addresses[0]
+    assert release.url == f"{RELEASE}/{release.file}"
+    assert len(release.sha256) == 8
+    assert int(release.sha256, 16) >= 0
+    assert release.file.endswith(f"-{release.sha256}.pth")
+    assert str(VARIANTS[name].width if "small" not in name else "_small_v") in release.file
+
+
+def test_imagenet_classes_are_a_thousand_different_names_in_output_order():
+    classes = load_imagenet_classes()
+    assert len(set(classes)) == len(classes) == 1000
+    assert (classes[0], classes[281], classes[999]) == ("tench", "tabby", "toilet tissue")
+    assert tell_apart(["crane", "tench", "crane"]) == ("crane (0)", "tench", "crane (2)")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The published file as .pth and .safetensors, made up: small_v1 with 1000 outputs."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("published")
+    net = hrnet("hrnet_w18_small_v1").eval()
+    torch.save(net.state_dict(), folder / "a.pth")
+    save_file(net.state_dict(), folder / "b.safetensors")
+    return net, (folder / "a.pth").read_bytes(), (folder / "b.safetensors").read_bytes()
+
+
+@pytest.fixture
+def offer(site, monkeypatch):
+    def offer(content, sha256=""):
+        site.content = content
+        address = Address(f"{site.url}/some.file", "some.file", sha256)
+        entry = replace(PUBLISHED["hrnet_w18_small_v1"], addresses=(address,))
+        monkeypatch.setitem(published.PUBLISHED, "hrnet_w18_small_v1", entry)
+
+    return offer
+
+
+def check(net, expected):
+    assert all(torch.equal(value, expected.state_dict()[name]) for name, value in net.state_dict().items())
+    assert net.classes[281] == "tabby"
+    assert net.preparation == Preparation(fit="crop", crop_fraction=0.875)
+    assert not net.training
+    assert net.load_report.provenance["licence"] == "MIT"
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_published_weights_are_loaded_once_downloaded_and_come_with_names_and_preparation(offer, site, files, kind):
+    hashed = hashlib.sha256(files[kind]).hexdigest()
+    offer(files[kind], hashed[:8])
+    for _ in range(2):
+        net = load("w18_small", progress=False)
+        check(net, files[0])
+        assert net.load_report.sha256 == hashed
+    assert len(site.asked) == 1
+
+
+def test_without_a_hash_the_right_file_is_recorded_and_another_net_is_not_cached(offer, site, files, cache, tmp_path):
+    other = dict(files[0].state_dict())
+    other |= {name: value[:7] for name, value in other.items() if name.startswith("classifier.")}
+    torch.save(other, tmp_path / "other.pth")
+    offer((tmp_path / "other.pth").read_bytes())
+    with pytest.raises(WeightsError, match="has 7 outputs, but 'hrnet_w18_small_v1' has 1000"):
+        load("hrnet_w18_small_v1", progress=False)
+    assert not (cache / "some.file").exists()
+    offer(files[2])
+    check(load("hrnet_w18_small_v1", progress=False), files[0])
+    assert (cache / "some.file.sha256").exists()
+
+
+def test_published_weights_with_another_head(offer, files):
+    offer(files[1])
+    with pytest.warns(LoadWarning, match="classifier starts at random"):
+        net = load("hrnet_w18_small_v1", num_outputs=2, progress=False)
+    assert net.num_outputs == 2
+    assert net.classes == ()
+
+
+def test_offline_the_sentence_says_what_where_and_how_by_hand(offer, site, cache):
+    offer(b"")
+    site.status = 404
+    with pytest.raises(UnreachableError) as caught:
+        load("hrnet_w18_small_v1", progress=False)
+    for part in ("'hrnet_w18_small_v1'", str(cache), f"open {site.url}/some.file", f"save it as {cache / 'some.file'}"):
+        assert part in str(caught.value)
+
+
+def test_a_name_that_contradicts_the_weights():
+    with pytest.raises(WeightsError, match="'hrnet_w48' are the weights of hrnet_w48; leave name='w32' out"):
+        load("hrnet_w48", name="w32")
