@@ -1,0 +1,129 @@
+"""A finished diagram: its source, and the SVG and PNG that Graphviz makes of it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from hrnet_viz.figures.diagrams.geometry import Place
+from hrnet_viz.figures.diagrams.sheet import FONT
+from hrnet_viz.figures.dot import DotNotFound, Engine, run_dot
+
+NOTEBOOK_DPI = 144
+"""Two pixels per point: what a notebook stores is sharp on a fine screen, and shown at half that size."""
+
+
+@dataclass(frozen=True, repr=False)
+class Diagram:
+    """A graph, drawn when it is asked for; the same source gives the same picture.
+
+    Attributes:
+        source: the graph in the DOT language, with the place of everything.
+        caption: what to see in it.
+        alt: the text alternative.
+        size: width and height in points (1/72 inch); None where Graphviz lays out.
+        places: where each thing with a name is, in points from the top left corner.
+        pictures: what is laid over the drawing, and where.
+    """
+
+    source: str
+    caption: str
+    alt: str
+    size: tuple[float, float] | None = None
+    places: dict[str, Place] = field(default_factory=dict)
+    pictures: tuple[tuple[Place, Image.Image], ...] = ()
+
+    @property
+    def engine(self) -> Engine:
+        """How positions are found: all of them are in the source, or Graphviz finds them."""
+        return "pinned" if self.size else "dot"
+
+    def svg(self) -> str:
+        """Draw as SVG, pictures embedded. Every site has its address as ``id`` and tells itself under the pointer.
+
+        Raises:
+            DotNotFound: there is no Graphviz; the message says how to get one.
+        """
+        drawn = run_dot(self.source, "svg", engine=self.engine).decode()
+        drawn = drawn[drawn.index("<svg") :]
+        drawn = re.sub(r"<!--.*?-->\n?|<title>.*?</title>\n?", "", drawn, flags=re.DOTALL)
+        drawn = drawn.replace(f'font-family="{FONT}"', f'font-family="{FONT}, Helvetica, sans-serif"')
+        head, rest = drawn.split(">", 1)
+        label = escape(self.alt)
+        drawn = f'{head} role="img" aria-label="{label}">{rest}'
+        body, end, tail = drawn.rpartition("</g>")
+        return body + "".join(self._svg_picture(place, image) for place, image in self.pictures) + end + tail
+
+    def _svg_picture(self, place: Place, image: Image.Image) -> str:
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG", optimize=True)
+        data = base64.b64encode(buffer.getvalue()).decode()
+        smooth = "auto" if image.width > place.width else "pixelated"
+        y = place.top[1] - (self.size[1] if self.size else 0)  # Graphviz's origin is the lower left corner
+        # What lies under it must still hear the pointer, since that knows the site.
+        return (
+            f'<image x="{place.left[0]:.2f}" y="{y:.2f}" width="{place.width:.2f}" height="{place.height:.2f}" '
+            f'style="image-rendering:{smooth};pointer-events:none" xlink:href="data:image/png;base64,{data}"/>\n'
+        )
+
+    def png(self, dpi: float = NOTEBOOK_DPI) -> bytes:
+        """Draw as PNG: a slide of 13.33 in is 1,920 px wide at 144 dpi.
+
+        Raises:
+            DotNotFound: there is no Graphviz; the message says how to get one.
+        """
+        page = Image.open(io.BytesIO(run_dot(self.source, "png", engine=self.engine, dpi=dpi))).convert("RGB")
+        scale = page.width / self.size[0] if self.size else 1.0
+        for place, image in self.pictures:
+            width, height = max(round(place.width * scale), 1), max(round(place.height * scale), 1)
+            way = Image.Resampling.NEAREST if width >= image.width else Image.Resampling.LANCZOS
+            small = image.resize((width, height), way)
+            corner = (round(place.left[0] * scale), round(place.top[1] * scale))
+            page.paste(small, corner, small if small.mode == "RGBA" else None)
+        buffer = io.BytesIO()
+        if not self.pictures:  # a palette makes a drawing three times smaller, and only softens the edges of letters
+            page = page.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        page.save(buffer, format="PNG")
+        return buffer.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write an SVG, a PNG or the source, by the ending: .svg, .png, .gv or .dot.
+
+        Raises:
+            ValueError: another ending.
+            DotNotFound: there is no Graphviz; the message says how to get one.
+        """
+        path = Path(path)
+        if path.suffix == ".svg":
+            path.write_text(self.svg(), encoding="utf-8")
+        elif path.suffix == ".png":
+            path.write_bytes(self.png())
+        elif path.suffix in {".gv", ".dot"}:
+            path.write_text(self.source, encoding="utf-8")
+        else:
+            raise ValueError(f"'{path.name}' ends in '{path.suffix}'; a diagram is saved as .svg, .png, .gv or .dot.")
+        return path
+
+    def _repr_mimebundle_(
+        self,
+        include: object = None,  # noqa: ARG002  # Jupyter gives both by name
+        exclude: object = None,  # noqa: ARG002
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give the PNG and the text alternative. No SVG: each Graphviz writes its own, and nbval compares them."""
+        try:
+            png = self.png()
+        except DotNotFound as error:
+            return {"text/plain": str(error)}, {}
+        width, height = Image.open(io.BytesIO(png)).size
+        facts = {"width": round(width / 2), "height": round(height / 2), "alt": self.alt}
+        return {"image/png": png, "text/plain": self.alt}, {"image/png": facts}
+
+    def __repr__(self) -> str:
+        return f"Diagram({self.caption[:60]!r})"
