@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hrnet_viz.explorer.sliders import MapSliders as MapSliders
     from hrnet_viz.network.net import HRNet as HRNet
     from hrnet_viz.network.net import hrnet as hrnet
+    from hrnet_viz.network.settling import settle_norms as settle_norms
     from hrnet_viz.network.variants import VARIANTS as VARIANTS
     from hrnet_viz.runner import run as run
     from hrnet_viz.sites import Site as Site
@@ -41,6 +42,7 @@ _HOME = {
     "MapSliders": "explorer.sliders",
     "HRNet": "network.net",
     "hrnet": "network.net",
+    "settle_norms": "network.settling",
     "VARIANTS": "network.variants",
     "run": "runner",
     "Site": "sites",
@@ -53,7 +55,13 @@ _HOME = {
 __all__ = sorted(_HOME)  # noqa: PLE0605  # the table above is the single place
 
 
+_ROOMS = ("course", "figures")
+"""Subpackages that are spoken of as a whole: hv.course.check, hv.figures.branches."""
+
+
 def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return import_module(f"hrnet_viz.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'hrnet_viz' has no attribute '{name}'")
     value = getattr(import_module(f"hrnet_viz.{_HOME[name]}"), name)
@@ -62,4 +70,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_ROOMS})

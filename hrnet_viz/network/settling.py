@@ -1,0 +1,37 @@
+"""Give an untrained net BatchNorm statistics, so that its activations have a sane size.
+
+A freshly built net in eval mode normalises with mean 0 and variance 1, which its random convolutions do not have: the
+sums of an HRNet then grow to 10**7 and every picture shows the same few cells. Statistics measured on some photos keep
+each layer near unit size; the weights stay random.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Net = TypeVar("Net", bound=nn.Module)
+
+
+def settle_norms(net: Net, x: Tensor) -> Net:
+    """Measure the BatchNorm statistics of a net on photos; weights, modes and momenta stay as they were.
+
+    Args:
+        net: the net; it is changed and given back.
+        x: photos (N, 3, H, W), N * H * W / 1024 > 1.
+    """
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    before = [(norm.momentum, norm.training) for norm in norms]
+    try:
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the average over all that it sees
+            norm.training = True
+        with torch.no_grad():
+            net(x)
+    finally:
+        for norm, (momentum, training) in zip(norms, before, strict=True):
+            norm.momentum, norm.training = momentum, training
+    return net
