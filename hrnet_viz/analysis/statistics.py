@@ -1,4 +1,4 @@
-"""What the numbers at a site are like: energy, sparsity, dead channels, the strongest channels, the leading classes."""
+"""What the numbers at a site are like: energy, sparsity, dead channels, which channels are strongest."""
 
 from __future__ import annotations
 
@@ -69,28 +69,6 @@ class Statistics:
         raise KeyError(f"There are no statistics of '{name}' here; ask for them with measure_sites(trace, [...]).")
 
 
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """One class as the net sees it.
-
-    Attributes:
-        index: number of the output.
-        name: name of the class, "" where it is not known.
-        logit: the raw output.
-        probability: softmax over all outputs, in 0..1.
-    """
-
-    index: int
-    name: str
-    logit: float
-    probability: float
-
-    @property
-    def label(self) -> str:
-        """The name, or the number where there is no name."""
-        return self.name or f"class {self.index}"
-
-
 def measure_sites(trace: Trace, sites: str | Site | Iterable[str | Site] | None = None) -> Statistics:
     """Measure energy, sparsity and dead channels per site, over all photos of a trace together.
 
@@ -150,23 +128,8 @@ def rank_channels(maps: Tensor, by: Order = "index") -> tuple[int, ...]:
     return tuple(torch.sort(score, descending=True, stable=True).indices.tolist())
 
 
-def guess_classes(trace: Trace, sample: int = 0, most: int = 5) -> tuple[Guess, ...]:
-    """Give the classes with the largest logits for one photo of a trace, the largest first.
-
-    Raises:
-        SiteError: the trace did not keep the logits.
-        IndexError: the trace has no such photo.
-    """
-    check_sample(trace, sample)
-    logits = trace["logits"][sample].detach().double()
-    probabilities = logits.softmax(0)
-    order = torch.sort(logits, descending=True, stable=True).indices[:most].tolist()
-    names = trace.classes or ("",) * len(logits)
-    return tuple(Guess(i, names[i], float(logits[i]), float(probabilities[i])) for i in order)
-
-
-def check_sample(trace: Trace, sample: int) -> None:
-    """Refuse the number of a photo that a trace does not have.
+def check_sample(trace: Trace, sample: int) -> int:
+    """Give the number of a photo as a plain integer, or refuse one that a trace does not have.
 
     Raises:
         IndexError: in a sentence with the numbers that there are.
@@ -175,3 +138,4 @@ def check_sample(trace: Trace, sample: int) -> None:
     if not 0 <= sample < photos:
         there = "only sample 0" if photos == 1 else f"samples 0 to {photos - 1}"
         raise IndexError(f"sample={sample} was asked for, but this trace holds {there}.")
+    return int(sample)

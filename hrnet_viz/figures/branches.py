@@ -76,9 +76,7 @@ def branches(
     ) as picture:
         muted = theme_colours(picture.theme).muted
         draw_photo(picture, read_photo(trace, sample), MARGIN, 0, (wide, high))
-        picture.write(
-            MARGIN, below, "the same maps with\nequally large cells:\nso much is there", fontsize=SMALL, color=muted
-        )
+        picture.write(MARGIN, below, "the same maps,\nall cells of the\nsame size", fontsize=SMALL, color=muted)
         for place, (one, panel) in enumerate(zip(maps, panels, strict=True), start=1):
             left = MARGIN + place * pitch
             draw_panel(picture, panel, left, 0, (wide, high))

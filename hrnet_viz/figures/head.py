@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import textwrap
+from dataclasses import dataclass
 
-from hrnet_viz.analysis.statistics import Guess, guess_classes
-from hrnet_viz.data.samples import SAMPLES
+import numpy as np
+import torch
+
+from hrnet_viz.analysis.predictions import read_predictions
+from hrnet_viz.analysis.statistics import check_sample
 from hrnet_viz.figures.panels import ONE_LINE, Panel, draw_arrow, draw_panel, draw_photo
 from hrnet_viz.figures.sources import (
     Floats,
@@ -44,6 +48,15 @@ POOL_ROWS = 16
 NAMES = 1.5  # in, room for the names of classes
 
 
+@dataclass(frozen=True)
+class Answer:
+    """One class as the net sees it: its name, its logit and its share of the softmax, in 0..1."""
+
+    name: str
+    logit: float
+    probability: float
+
+
 def head_steps(trace: Trace, *, sample: int = 0, most: int = 5, theme: Theme | None = None) -> Picture:
     """Draw the classification head step by step, to the classes that it answers with.
 
@@ -60,13 +73,14 @@ def head_steps(trace: Trace, *, sample: int = 0, most: int = 5, theme: Theme | N
         SiteError: a site that the trace did not keep, or a net with another head.
         IndexError: the trace has no such photo.
     """
-    rows = [(read_maps(trace, "head.incre0", sample),)]
+    sample = check_sample(trace, sample)
+    rows: list[tuple[SiteMaps, ...]] = [(read_maps(trace, "head.incre0", sample),)]
     for b in (1, 2, 3):
         names = (f"head.incre{b}", f"head.down{b - 1}", f"head.sum{b}")
         rows.append(tuple(read_maps(trace, name, sample) for name in names))
     final = read_maps(trace, "head.final", sample)
     pool: Floats = trace["head.pool"][sample].detach().cpu().double().numpy()
-    guesses = guess_classes(trace, sample, most)
+    answers = _read_answers(trace, sample, most)
     size = wide, high = fit_cells((ROOM, ROOM), rows[0][0].energy.shape)
     column, tall = wide + SIGN, ONE_LINE + high + ROW_GAP
     with new_picture(
@@ -75,7 +89,7 @@ def head_steps(trace: Trace, *, sample: int = 0, most: int = 5, theme: Theme | N
         theme,
         title="The head: four resolutions become one answer",
         caption=_caption(trace, rows, sample),
-        alt=_describe(rows, pool, guesses, name_sample(trace, sample)),
+        alt=_describe(rows, pool, answers, name_sample(trace, sample)),
     ) as picture:
         draw_photo(picture, read_photo(trace, sample), MARGIN, 0, size, detail=False)
         for b, row in enumerate(rows):
@@ -92,7 +106,7 @@ def head_steps(trace: Trace, *, sample: int = 0, most: int = 5, theme: Theme | N
         pooled = left + wide + STEP
         _draw_pool(picture, pool, (pooled, top), (WIDTH - MARGIN - pooled, high))
         draw_arrow(picture, (pooled + 0.5, top - 0.08), (pooled + 0.5, top - 0.36))
-        _draw_guesses(picture, guesses, (left, 0), (WIDTH - MARGIN - left, top - 0.42))
+        _draw_answers(picture, answers, (left, 0), (WIDTH - MARGIN - left, top - 0.42))
     return picture
 
 
@@ -130,8 +144,8 @@ def _draw_pool(picture: Picture, pool: Floats, place: tuple[float, float], size:
     picture.write(left, top + ONE_LINE + high + 0.06, words, fontsize=SMALL, color=muted)
 
 
-def _draw_guesses(
-    picture: Picture, guesses: tuple[Guess, ...], place: tuple[float, float], size: tuple[float, float]
+def _draw_answers(
+    picture: Picture, answers: tuple[Answer, ...], place: tuple[float, float], size: tuple[float, float]
 ) -> None:
     """Draw the leading classes as bars of probability, with their logits."""
     left, top = place
@@ -139,41 +153,44 @@ def _draw_guesses(
     picture.write(left, top, "logits", fontsize=NORMAL, fontweight="bold")
     picture.write(left + NAMES, top, "probability (softmax over all classes)", fontsize=SMALL, color=colours.muted)
     axes = picture.inches(left + NAMES, top + 0.24, size[0] - NAMES - 0.62, size[1] - 0.24, label="classes")
-    places = np.arange(len(guesses))
-    axes.barh(places, [1.0] * len(guesses), height=0.62, color=tint(HEAD_COLOUR, picture.theme, 0.12))
-    axes.barh(places, [guess.probability for guess in guesses], height=0.62, color=HEAD_COLOUR)
-    axes.set(xlim=(0, 1), ylim=(len(guesses) - 0.5, -0.5), xticks=[])
+    places = np.arange(len(answers))
+    axes.barh(places, [1.0] * len(answers), height=0.62, color=tint(HEAD_COLOUR, picture.theme, 0.16))
+    axes.barh(places, [answer.probability for answer in answers], height=0.62, color=HEAD_COLOUR)
+    axes.set(xlim=(0, 1), ylim=(len(answers) - 0.5, -0.5), xticks=[])
     outline(axes, None)
-    for guess, where in zip(guesses, places, strict=True):
-        axes.annotate(f"{guess.probability:.1%}", (1, where), (6, 0), textcoords="offset points", va="center")
-    axes.set_yticks(places, [_name(guess) for guess in guesses], fontsize=NORMAL, color=colours.ink)
+    for answer, where in zip(answers, places, strict=True):
+        axes.annotate(f"{answer.probability:.1%}", (1, where), (6, 0), textcoords="offset points", va="center")
+    labels = [f"{textwrap.shorten(one.name, 17, placeholder='…')}\nlogit {short(one.logit)}" for one in answers]
+    axes.set_yticks(places, labels, fontsize=NORMAL, color=colours.ink)
     axes.tick_params(axis="y", length=0)
 
 
-def _name(guess: Guess) -> str:
-    label = guess.label.split(",")[0]
-    label = label if len(label) <= 16 else f"{label[:15]}…"
-    return f"{label}\nlogit {short(guess.logit)}"
+def _read_answers(trace: Trace, sample: int, most: int) -> tuple[Answer, ...]:
+    prediction = read_predictions(trace)[sample]
+    order = torch.sort(prediction.logits, descending=True, stable=True).indices[:most].tolist()
+    logits, probabilities = prediction.logits.tolist(), prediction.probabilities.tolist()
+    return tuple(Answer(prediction.name(i).replace("_", " "), logits[i], probabilities[i]) for i in order)
 
 
 def _caption(trace: Trace, rows: list[tuple[SiteMaps, ...]], sample: int) -> str:
     widths = [str(row[0].site.channels) for row in rows]
     parts = [
-        f"Each branch is widened to {', '.join(widths[:-1])} and {widths[-1]} channels; each sum goes down one resolution "
-        "and meets the next. A map shows all channels together (root of their mean square); maps of a row share a scale."
+        f"Each branch is widened to {', '.join(widths[:-1])} or {widths[-1]} channels; each sum meets the next one."
     ]
-    name = trace.photos[sample].name if trace.photos else ""
-    if trace.classes and name in SAMPLES and not any(name in known.lower() for known in trace.classes):
+    parts.append("A map shows all channels together (root of their mean square); the maps of a row share a scale.")
+    prediction = read_predictions(trace)[sample]
+    if prediction.classes and prediction.photo is not None and not prediction.is_known():
         parts.append(
-            f"No class of this net is called “{name}”: it can only choose among the {len(trace.classes)} that it knows."
+            f"None of the {len(prediction.classes)} trained classes is called “{prediction.photo.name}”: if the photo "
+            "shows something else, the net can only name what looks most like it."
         )
     return " ".join(parts)
 
 
-def _describe(rows: list[tuple[SiteMaps, ...]], pool: Floats, guesses: tuple[Guess, ...], name: str) -> str:
+def _describe(rows: list[tuple[SiteMaps, ...]], pool: Floats, answers: tuple[Answer, ...], name: str) -> str:
     sums = "; ".join(f"{row[-1].site.name} {row[-1].size}, {name_range(row[-1].energy)}" for row in rows)
-    answers = ", ".join(f"{guess.label} {guess.probability:.1%} (logit {short(guess.logit)})" for guess in guesses)
+    leading = ", ".join(f"{answer.name} {answer.probability:.1%} (logit {short(answer.logit)})" for answer in answers)
     return (
         f"The classification head step by step for {name}. Running sums: {sums}. Pooled: {len(pool)} numbers, "
-        f"{name_range(pool)}. Leading classes: {answers}."
+        f"{name_range(pool)}. Leading classes: {leading}."
     )

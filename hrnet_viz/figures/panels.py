@@ -118,7 +118,7 @@ def draw_panel(
     """Draw a panel: two lines of words, from ``top`` on, the map below them and, if asked for, its scale below that."""
     wide, high = size
     muted = theme_colours(picture.theme).muted
-    size_pt = SMALL if len(panel.heading) > wide * 11 else NORMAL
+    size_pt = SMALL if len(panel.heading) > wide * 10 else NORMAL
     picture.write(left, top, panel.heading, fontsize=size_pt, fontweight="bold")
     picture.write(left, top + 0.18, panel.detail, fontsize=SMALL, color=muted)
     axes = picture.inches(left, top + panel.words, wide, high, label=panel.heading)
@@ -156,8 +156,8 @@ def draw_photo(
 def thin_colours(pixels: NDArray[np.uint8], colours: int = PHOTO_COLOURS) -> NDArray[np.uint8]:
     """Draw a photo in few colours, dithered, so that a whole picture with a photo in it still fits into one palette."""
     image = Image.fromarray(pixels)
-    # Maximum coverage keeps the green of a small eye; dithering keeps a smooth wall smooth.
-    palette = image.quantize(colours, method=Image.Quantize.MAXCOVERAGE, kmeans=2)
+    # The refining rounds keep the green of a small eye, dithering keeps a smooth wall smooth.
+    palette = image.quantize(colours, method=Image.Quantize.MEDIANCUT, kmeans=3)
     return np.asarray(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).convert("RGB"))
 
 

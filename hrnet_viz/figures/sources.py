@@ -62,8 +62,10 @@ class SiteMaps:
 
 
 def site_colour(site: Site) -> str:
-    """Give the colour of a site: that of its branch, or of what comes before or after all branches."""
-    if site.branch is None and (site.kind == "logits" or site.landmark.startswith("head.")):
+    """Give the colour of a site: that of its resolution, or of what comes before or after all branches."""
+    if site.branch is not None and site.stride is not None:  # head.down0 is as coarse as branch 1, whatever its number
+        return branch_colour(site.stride.bit_length() - 3)
+    if site.kind == "logits" or site.landmark.startswith("head."):
         return HEAD_COLOUR
     return branch_colour(site.branch)
 
@@ -76,7 +78,7 @@ def read_maps(trace: Trace, site: str | Site, sample: int = 0) -> SiteMaps:
         IndexError: the trace has no such photo.
         ValueError: the site has no spatial extent.
     """
-    check_sample(trace, sample)
+    sample = check_sample(trace, sample)
     known = trace.plan.sites[trace.plan.resolve(site)]
     if known.stride is None:
         raise ValueError(
@@ -91,7 +93,7 @@ def read_photo(trace: Trace, sample: int = 0) -> NDArray[np.uint8] | None:
 
     A tensor that was handed in ready is taken for a photo with the usual ImageNet normalisation.
     """
-    check_sample(trace, sample)
+    sample = check_sample(trace, sample)
     seen = trace.input[sample].detach()
     if not bool(seen.isfinite().all()):
         return None

@@ -15,7 +15,6 @@ readable, which dark ink on a transparent page would not be.
 from __future__ import annotations
 
 import sys
-import textwrap
 from contextlib import AbstractContextManager, ExitStack
 from math import ceil
 from types import TracebackType
@@ -28,8 +27,10 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
+from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
 from hrnet_viz.figures.colours import (
@@ -74,6 +75,7 @@ __all__ = [
     "theme_colours",
     "tint",
     "use_theme",
+    "wrap",
 ]
 
 CSS_PIXELS = 96  # per inch: a 10 in picture is 960 px wide in a notebook, and 1920 px in its file
@@ -178,7 +180,7 @@ class Picture(Figure):
         """Make an empty page; see ``new_picture``."""
         self.theme, self.title, self.caption, self.alt = theme or default_theme(), title, caption, alt
         self._stack = ExitStack()
-        lines = textwrap.wrap(caption, max(int((width_in - 2 * MARGIN) * 15.6), 20))  # 15.6 characters of 9 pt an inch
+        lines = wrap(caption, width_in - 2 * MARGIN)
         self._above = TITLE_HEIGHT if title else 0.0
         below = CAPTION_GAP + CAPTION_LINE * len(lines) + 0.06 if lines else 0.0
         height = ceil((self._above + height_in + below) * CSS_PIXELS) / CSS_PIXELS  # whole pixels at either sharpness
@@ -284,6 +286,19 @@ def _outrank_pyplot() -> None:
     shell = ipython.get_ipython() if ipython else None
     if shell is not None:
         shell.display_formatter.formatters["image/png"].for_type(Picture, Picture._repr_png_)
+
+
+def wrap(words: str, width_in: float, size_pt: float = SMALL) -> list[str]:
+    """Break a text into lines that are at most so wide, as drawn."""
+    font = FontProperties(family="DejaVu Sans", size=size_pt)
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_to_path.get_text_width_height_descent(longer, font, ismath=False)[0] <= width_in * 72:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def new_picture(
