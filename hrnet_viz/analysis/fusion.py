@@ -1,0 +1,256 @@
+"""What each path contributes to an exchange, in several measures that answer different questions.
+
+Output i of a module is ReLU(S) with S = P_0 + ... + P_J, P_j being what branch j contributes (arXiv 1908.07919, section
+3.1, equation 3). Every measure compares P_j with S or with the other paths, over a whole map, per channel or per place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from hrnet_viz.sites import Site, SiteError
+from hrnet_viz.tracing import Trace
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.plan import Plan
+
+_OVER: dict[str, tuple[int, ...]] = {"map": (-3, -2, -1), "channel": (-2, -1), "place": (-3,)}
+
+
+def energy(paths: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Share of the paths' energy: |P_j|^2 / (|P_0|^2 + ... + |P_J|^2).
+
+    Between 0 and 1, adds up to 1 over j. It tells how loud a path is, not whether it is heard: two paths that cancel
+    share the energy of a sum that is 0. Not a number where all paths are 0.
+
+    Args:
+        paths: (J, N, C, H, W).
+        over: axes to sum over.
+    """
+    each = paths.square().sum(over)
+    return each / each.sum(0)
+
+
+def projection(paths: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Signed projection on the sum: <P_j, S> / <S, S>.
+
+    Adds up to 1 over j. It tells how much of the sum a path accounts for: negative where it works against the sum,
+    above 1 where it makes up for others. Not a number where the sum is 0.
+
+    Args:
+        paths: (J, N, C, H, W).
+        over: axes of the inner products.
+    """
+    total = _add(paths)
+    return (paths * total).sum(over) / total.square().sum(over)
+
+
+def cosine(paths: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Cosine of the angle between a path and the sum: <P_j, S> / (|P_j| |S|).
+
+    Between -1 and 1. It tells direction alone: a path that is tiny but points along the sum has cosine 1. Not a number
+    where either is 0.
+
+    Args:
+        paths: (J, N, C, H, W).
+        over: axes of the inner products.
+    """
+    total = _add(paths)
+    return (paths * total).sum(over) / (paths.square().sum(over).sqrt() * total.square().sum(over).sqrt())
+
+
+def opened(paths: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Share of positions that a path opens at the ReLU: S > 0, but without it the sum is not: S - P_j <= 0.
+
+    "Without it" is the sum of the other paths in their order, which is what setting the path to zero computes. Over j
+    this does not add up to 1: two paths may both be needed, or none.
+
+    Args:
+        paths: (J, N, C, H, W).
+        over: axes to average over.
+    """
+    return ((_add(paths) > 0) & (_add_others(paths) <= 0)).to(paths.dtype).mean(over)
+
+
+def closed(paths: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Share of positions that a path closes at the ReLU: S <= 0, but without it the sum is positive.
+
+    Args:
+        paths: (J, N, C, H, W).
+        over: axes to average over.
+    """
+    return ((_add(paths) <= 0) & (_add_others(paths) > 0)).to(paths.dtype).mean(over)
+
+
+def decided(paths: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Share of positions that a path decides at the ReLU, one way or the other: ``opened`` plus ``closed``.
+
+    A position is decided by path j if the ReLU would let through without it what it blocks with it, or the reverse.
+
+    Args:
+        paths: (J, N, C, H, W).
+        over: axes to average over.
+    """
+    return opened(paths, over) + closed(paths, over)
+
+
+MEASURES: Mapping[str, Callable[[Tensor, tuple[int, ...]], Tensor]] = MappingProxyType(
+    {
+        "energy": energy,
+        "projection": projection,
+        "cosine": cosine,
+        "decided": decided,
+        "opened": opened,
+        "closed": closed,
+    }
+)
+"""Name -> function; each docstring defines its measure."""
+
+SIGNED_MEASURES = ("projection", "cosine")
+"""Those that may be negative."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SumShares:
+    """The paths into one output of one module.
+
+    Attributes:
+        site: the fuse sum.
+        paths: the fuse paths into it, in the order in which they are added.
+        contributions: their tensors, (J, N, C, H, W).
+    """
+
+    site: Site
+    paths: tuple[Site, ...]
+    contributions: Tensor
+
+    def measure(self, measure: str = "energy", per: str = "map") -> Tensor:
+        """Compute a measure in float64.
+
+        Args:
+            measure: "energy", "projection", "cosine", "decided", "opened" or "closed"; see the functions of that name.
+            per: "map" gives (J, N), "channel" (J, N, C), "place" (J, N, H, W).
+
+        Raises:
+            ValueError: no such measure or extent.
+        """
+        if measure not in MEASURES:
+            raise ValueError(f"There is no measure '{measure}'. Measures are: {', '.join(MEASURES)}.")
+        if per not in _OVER:
+            raise ValueError(f"per='{per}' was given; a measure is taken per {', per '.join(_OVER)}.")
+        # A sum near 0 has the sign that rounding gave it, so this is asked in the type that the net computed in.
+        exact = measure in ("decided", "opened", "closed")
+        paths = self.contributions if exact else self.contributions.double()
+        return MEASURES[measure](paths, _OVER[per]).double()
+
+    def __repr__(self) -> str:
+        return f"SumShares({self.site.name} of {len(self.paths)} paths)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fusion(Mapping[str, SumShares]):
+    """Every exchange of a trace: fuse sum -> the shares of the paths into it.
+
+    Attributes:
+        plan: the plan of the net.
+        sums: address of the fuse sum -> its shares, in plan order.
+        photos: names of the photos, () if a tensor was traced.
+    """
+
+    plan: Plan
+    sums: Mapping[str, SumShares]
+    photos: tuple[str, ...] = ()
+
+    def __getitem__(self, site: str | Site) -> SumShares:
+        name = self.plan.resolve(site)
+        if name not in self.sums:
+            raise SiteError(f"'{name}' is not among these fuse sums. Those are: {', '.join(self.sums)}.")
+        return self.sums[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sums)
+
+    def __len__(self) -> int:
+        return len(self.sums)
+
+    def __repr__(self) -> str:
+        return f"Fusion({self.plan.owner}: {len(self.modules)} modules, {len(self)} sums)"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules along the depth: "stage2.0", "stage3.0", ..."""
+        return tuple(dict.fromkeys(name.rpartition(".")[0] for name in self.sums))
+
+    def matrix(self, module: str, measure: str = "energy") -> Tensor:
+        """Give a measure of all paths of a module, (N, I, J): row i is the output, column j the branch it comes from.
+
+        Raises:
+            ValueError: no such module or measure.
+        """
+        if module not in self.modules:
+            raise ValueError(f"There is no module '{module}' here. Modules are: {', '.join(self.modules)}.")
+        rows = [shares.measure(measure) for name, shares in self.sums.items() if name.rpartition(".")[0] == module]
+        return torch.stack([row.T for row in rows], dim=1)
+
+    def matrices(self, measure: str = "energy") -> dict[str, Tensor]:
+        """Give the matrix of every module along the depth."""
+        return {module: self.matrix(module, measure) for module in self.modules}
+
+
+def fusion(trace: Trace) -> Fusion:
+    """Take every exchange of a pass apart into the contributions of its paths.
+
+    Args:
+        trace: one that kept all paths of a module; the landmarks, which are the default, have them.
+
+    Raises:
+        ValueError: no module is complete in the trace.
+    """
+    sums: dict[str, SumShares] = {}
+    for site in trace.plan.select(kind="fuse_sum"):
+        if all(path in trace.tensors for path in site.inputs):
+            sums[site.name] = take_apart(trace, site)
+    whole = {name.rpartition(".")[0] for name in sums}
+    whole -= {site.name.rpartition(".")[0] for site in trace.plan.select(kind="fuse_sum") if site.name not in sums}
+    sums = {name: shares for name, shares in sums.items() if name.rpartition(".")[0] in whole}
+    if not sums:
+        raise ValueError(
+            "This trace kept the fuse paths of no module. Trace all landmarks, hv.trace(net, photo), or those of one "
+            "module: sites='stage3.1.fuse*'."
+        )
+    return Fusion(trace.plan, MappingProxyType(sums), tuple(photo.name for photo in trace.photos))
+
+
+def take_apart(trace: Trace, site: str | Site) -> SumShares:
+    """Give the contributions to one sum of a trace, a fuse sum or one of the head.
+
+    Raises:
+        ValueError: the site is no sum.
+        SiteError: the trace did not keep what is added there.
+    """
+    found = trace.plan.sites[trace.plan.resolve(site)]
+    if len(found.inputs) < 2:
+        raise ValueError(f"'{found.name}' is no sum: it is computed from {', '.join(found.inputs)} alone.")
+    paths = tuple(trace.plan.sites[name] for name in found.inputs)
+    return SumShares(found, paths, torch.stack([trace[path].detach() for path in paths]))
+
+
+def _add(paths: Tensor) -> Tensor:
+    """Add up from left to right, as the net does; torch's own sum may take another order."""
+    total = paths[0]
+    for path in paths[1:]:
+        total = total + path
+    return total
+
+
+def _add_others(paths: Tensor) -> Tensor:
+    """Give for each path the sum that is left when it is zero, to the bit as an ablation computes it."""
+    numbers = range(len(paths))
+    nothing = torch.zeros_like(paths[0])
+    return torch.stack([_add(torch.stack([nothing if k == j else paths[k] for k in numbers])) for j in numbers])
