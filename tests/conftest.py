@@ -35,9 +35,10 @@ def same_start():
 class Golden:
     """Files in the folder ``golden`` beside a test, compared with what the test made."""
 
-    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+    def __init__(self, folder: Path, *, overwrite: bool, refused: Path) -> None:
         self.folder = folder
         self.overwrite = overwrite
+        self.refused = refused  # where pictures that differ are left to be looked at
 
     def stored(self, name: str, fresh: bytes) -> bytes:
         """What is stored under ``name``; with --overwrite-goldens it is what was just made."""
@@ -59,7 +60,7 @@ class Golden:
         fresh = figure if isinstance(figure, bytes) else draw(figure)
         complaint = explain_difference(self.stored(f"{name}.png", fresh), fresh)
         if complaint:
-            made = self.folder / f"{name}.fresh.png"
+            made = self.refused / f"{name}.png"
             made.write_bytes(fresh)
             pytest.fail(f"{name}.png: {complaint}. Look at {made}; if it is right: --overwrite-goldens")
 
@@ -72,7 +73,11 @@ def draw(figure) -> bytes:
 
 @pytest.fixture
 def golden(request) -> Golden:
-    return Golden(request.path.parent / "golden", overwrite=request.config.getoption("--overwrite-goldens"))
+    return Golden(
+        request.path.parent / "golden",
+        overwrite=request.config.getoption("--overwrite-goldens"),
+        refused=request.config.cache.mkdir("pictures"),
+    )
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Importing hrnet_viz stays light, every public name is there, and rooms import only downwards."""
+"""Importing hrnet_viz stays light, every public name is explained, and rooms import only downwards."""
 
 import ast
 import json
@@ -50,22 +50,8 @@ def test_a_bare_import_does_not_even_need_torch():
 
 
 @pytest.mark.parametrize("name", hrnet_viz.__all__)
-def test_public_name_is_there_and_explained(name):
-    thing = getattr(hrnet_viz, name)
-    assert name in dir(hrnet_viz)
-    assert getattr(thing, "__doc__", None), f"hv.{name} has no docstring"
-
-
-def test_type_checkers_see_the_names_that_users_get():
-    tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    blocks = [n for n in tree.body if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
-    seen = {alias.asname: node.module for node in blocks[0].body for alias in node.names}
-    assert seen == {name: f"hrnet_viz.{home}" for name, home in hrnet_viz._HOME.items()}
-
-
-def test_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="nonsense"):
-        _ = hrnet_viz.nonsense
+def test_public_name_is_explained(name):
+    assert getattr(getattr(hrnet_viz, name), "__doc__", None), f"hv.{name} has no docstring"
 
 
 def imports_of(path: Path) -> set[str]:
