@@ -1,1 +1,46 @@
-"""Numbers to pictures: matplotlib figures and graphviz diagrams. Nothing is computed here."""
+"""Numbers to pictures: matplotlib figures and graphviz diagrams. Nothing is computed here.
+
+``hv.figures.branches(trace, "stage3.1")``: the functions are loaded when they are first used, so that naming this room
+imports no matplotlib. No module in here may have the name of one of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hrnet_viz.figures.depth import summary as summary
+    from hrnet_viz.figures.head import head_steps as head_steps
+    from hrnet_viz.figures.maps import channel_grid as channel_grid
+    from hrnet_viz.figures.streams import branches as branches
+    from hrnet_viz.figures.streams import life_of_branch as life_of_branch
+    from hrnet_viz.figures.style import Picture as Picture
+    from hrnet_viz.figures.style import use_theme as use_theme
+    from hrnet_viz.figures.units import exchange as exchange
+
+_HOME = {
+    "channel_grid": "maps",
+    "branches": "streams",
+    "life_of_branch": "streams",
+    "exchange": "units",
+    "head_steps": "head",
+    "summary": "depth",
+    "Picture": "style",
+    "use_theme": "style",
+}
+"""Function -> the module of this room that it lives in."""
+
+__all__ = sorted(_HOME)  # noqa: PLE0605  # the table above is the single place
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'hrnet_viz.figures' has no attribute '{name}'")
+    value = getattr(import_module(f"hrnet_viz.figures.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

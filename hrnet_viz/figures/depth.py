@@ -9,7 +9,7 @@ from itertools import groupby
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hrnet_viz.analysis.statistics import SiteStatistics, Statistics
 from hrnet_viz.figures.sources import count, site_colour
@@ -139,7 +139,7 @@ def _scale(axes: Axes, panel: _Panel, statistics: Statistics) -> None:
     else:
         axes.set_ylim(0, max(1.1 * max(values), 0.1))
         axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 6):g}%"))
     axes.grid(axis="y")
     axes.set_xticks([])
 
@@ -189,10 +189,11 @@ def _caption(statistics: Statistics) -> str:
     dead = sum(len(entry.dead) for entry in statistics.sites)
     channels = sum(entry.site.channels for entry in statistics.sites)
     sparse = max(statistics.sites, key=lambda entry: entry.sparsity)
+    off = {0: "none is", 1: "one is"}.get(dead, f"{dead:,} are")
     return (
         f"A line per branch, over {count(statistics.photos, 'photo')}. A value is 0 where ReLU met something negative: "
-        f"most often at {sparse.site.name}, {sparse.sparsity:.0%}. Of {channels:,} channels at these sites, {dead:,} are "
-        "0 at every place of every photo."
+        f"most often at {sparse.site.name}, {sparse.sparsity:.0%}. Of the {channels:,} channels drawn here, {off} 0 "
+        "at every place of every photo."
     )
 
 
