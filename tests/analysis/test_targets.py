@@ -1,0 +1,139 @@
+"""Targets in the words that people use, checked against the net before anything is computed."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+import hrnet_viz as hv
+from hrnet_viz.analysis import targets
+from hrnet_viz.analysis.targets import find_class, read_target
+from tests.analysis.trained_like import photos, trained_like
+
+NAMES = ("cat", "dog", "french_horn", "gas_pump", "golf_ball", "parachute", "tench")
+X = photos(3)
+
+
+@pytest.fixture(scope="module")
+def net():
+    named = copy.deepcopy(trained_like())
+    named.classes = NAMES
+    return named
+
+
+@pytest.fixture(scope="module")
+def kept(net):
+    return hv.trace(net, X, sites=["logits", "head.final", "stage4.0.branch0"])
+
+
+def evaluate(net, kept, wish):
+    return read_target(net, wish).evaluate(kept)
+
+
+@pytest.mark.parametrize(
+    "wish", ["dog", 1, np.int64(1), torch.tensor(1), "Dog", [1, 1, 1], torch.tensor([1, 1, 1]), np.array([1, 1, 1])]
+)
+def test_class_by_name_or_index(net, kept, wish):
+    found = evaluate(net, kept, wish)
+    assert torch.equal(found.values, kept["logits"][:, 1])
+    assert found.words == ("dog",) * 3
+    assert found.indices == (1,) * 3
+
+
+def test_none_is_the_top_class_of_each_photo(net, kept):
+    found = evaluate(net, kept, None)
+    assert torch.equal(found.values, kept["logits"].amax(1))
+    assert found.indices == tuple(kept["logits"].argmax(1).tolist())
+    assert found.words == tuple(NAMES[index] for index in found.indices)
+
+
+@pytest.mark.parametrize("wish", [("cat", "dog"), "cat rather than dog", targets.difference("cat", 1), (0, 1)])
+def test_difference_of_two_classes(net, kept, wish):
+    found = evaluate(net, kept, wish)
+    assert torch.equal(found.values, kept["logits"][:, 0] - kept["logits"][:, 1])
+    assert found.words == ("cat rather than dog",) * 3
+    assert found.indices == (None,) * 3
+
+
+def test_one_target_per_photo(net, kept):
+    found = evaluate(net, kept, ["cat", ("dog", "cat"), None])
+    logits = kept["logits"]
+    assert torch.equal(found.values, torch.stack([logits[0, 0], logits[1, 1] - logits[1, 0], logits[2].amax()]))
+    assert found.words[:2] == ("cat", "dog rather than cat")
+
+
+def test_place_and_region_of_a_spatial_output(net, kept):
+    one = evaluate(net, kept, targets.place("head.final", 1, 0, channel=5))
+    assert torch.equal(one.values, kept["head.final"][:, 5, 1, 0])
+    assert one.words[0] == "channel 5 of head.final at row 1, column 0"
+    some = evaluate(net, kept, targets.region("stage4.0.branch0", (2, 5), (0, 3)))
+    torch.testing.assert_close(some.values, kept["stage4.0.branch0"][:, :, 2:5, 0:3].sum((1, 2, 3)))
+    assert some.words[0] == "all channels of stage4.0.branch0 in rows 2 to 4, columns 0 to 2"
+
+
+def test_any_function_of_the_logits_or_of_several_sites(net, kept):
+    def spread(logits):
+        return logits.std(1)
+
+    assert torch.equal(evaluate(net, kept, spread).values, kept["logits"].std(1))
+    assert evaluate(net, kept, spread).words[0] == "spread"
+    both = targets.score(
+        lambda seen: seen["head.final"].mean((1, 2, 3)) + seen["logits"][:, 0], ["head.final", "logits"]
+    )
+    torch.testing.assert_close(
+        evaluate(net, kept, both).values, kept["head.final"].mean((1, 2, 3)) + kept["logits"][:, 0]
+    )
+    assert read_target(net, both).sites == ("head.final", "logits")
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ("catt", r"knows no class 'catt'. Nearest: 'cat'. It has 7 classes: cat, dog"),
+        (7, r"no class 7: the net has 7, 0 to 6"),
+        (-1, r"no class -1"),
+        ("cat rather than mouse", "knows no class 'mouse'"),
+        ((0, 1, 2), "A tuple of 3 was given as target"),
+        ([], "An empty list"),
+        (targets.place("head.pool", 0, 0), "'head.pool' has no spatial extent"),
+        (targets.place("head.final", 0, 0, channel=9999), "channel 9999 was asked for"),
+        (targets.place("nowhere", 0, 0), "is not a site address"),
+    ],
+)
+def test_what_cannot_be_a_target_is_a_sentence_before_anything_runs(net, wish, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        read_target(net, wish)
+
+
+@pytest.mark.parametrize("wish", [True, 1.5, {"cat"}, torch.tensor(0.5), np.zeros((2, 2), int), object()])
+def test_other_things_are_no_target(net, wish):
+    with pytest.raises(TypeError, match="target"):
+        read_target(net, wish)
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        (["cat", "dog"], "2 targets were given for 3 photos"),
+        (lambda logits: logits.sum(), r"gave a tensor \(\) of torch.float32; one float per photo was expected"),
+        (lambda logits: logits.argmax(1), r"of torch.int64; one float per photo"),
+        (lambda logits: 1.0, r"gave 1.0; one float per photo was expected, shape \(3,\)"),
+        (targets.region("head.final", (0, 3), (0, 1)), "has 2 x 2 cells for this photo; rows 0 to 2 were asked for"),
+        (targets.region("head.final", (1, 1), (0, 1)), "rows 1 to 0 were asked for"),
+    ],
+)
+def test_what_only_the_photos_can_tell_is_a_sentence_too(net, kept, wish, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        evaluate(net, kept, wish)
+
+
+def test_class_names_forgive_case_and_underscores_but_never_guess(net):
+    assert find_class(net, "French Horn") == 2
+    with pytest.raises(ValueError, match="'french_horn'"):
+        find_class(net, "french")
+
+
+def test_a_net_without_names_asks_for_an_index():
+    with pytest.raises(ValueError, match=r"outputs of this net have no names. Give an index from 0 to 6"):
+        find_class(trained_like(), "cat")
