@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import timm
 import torch
@@ -51,7 +52,7 @@ print(int(status["VmHWM"].split()[0]) * 1024 - before)  # ru_maxrss would hold t
 def build() -> dict[str, Callable[[], object]]:
     """Make every candidate; all of them share one set of weights and one photo."""
     torch.manual_seed(0)
-    theirs = timm.create_model("hrnet_w18").eval()
+    theirs: Any = timm.create_model("hrnet_w18").eval()
     ours = hv.hrnet("hrnet_w18").eval()
     ours.load_state_dict(theirs.state_dict())
     photo = torch.randn(1, 3, 224, 224)
@@ -63,7 +64,7 @@ def build() -> dict[str, Callable[[], object]]:
     ]
 
     @torch.no_grad()
-    def plain() -> Tensor:
+    def plain() -> object:
         return theirs(photo)
 
     def forward_backward() -> Tensor:
@@ -74,7 +75,7 @@ def build() -> dict[str, Callable[[], object]]:
         with GradCAM(model=theirs, target_layers=layers) as method:
             return method(input_tensor=photo, targets=[ClassifierOutputTarget(CLASS)])
 
-    def captum(layer: nn.Module) -> Tensor:
+    def captum(layer: nn.Module) -> object:
         return LayerGradCam(theirs, layer).attribute(photo, target=CLASS)
 
     return {

@@ -63,7 +63,12 @@ class AverageDrop:
     @property
     def gain(self) -> Interval:
         """How much less is lost than with shuffled cells: above 0 the map knows something."""
-        return bootstrap_mean(self._lost(self.shuffled) - self._lost(self.masked), seed=self.seed)
+        return bootstrap_mean(self.gains, seed=self.seed)
+
+    @property
+    def gains(self) -> Tensor:
+        """How much less is lost of each photo than with shuffled cells, (N,)."""
+        return self._lost(self.shuffled) - self._lost(self.masked)
 
     @property
     def increase(self) -> Interval:

@@ -7,7 +7,7 @@ method has inside by definition (LayerCAM and Grad-CAM++ drop negative gradients
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 import torch
@@ -117,6 +117,23 @@ def check_method(name: str) -> str:
     if name not in METHODS:
         raise ValueError(f"There is no method '{name}'. Methods are: {', '.join(METHODS)}.")
     return name
+
+
+def read_methods(method: str | Iterable[str]) -> tuple[str, ...]:
+    """Give the methods to compare at several sites.
+
+    Raises:
+        ValueError: none, an unknown one, or "cam", which exists at one site alone.
+    """
+    names = tuple(dict.fromkeys(check_method(name) for name in ([method] if isinstance(method, str) else method)))
+    if not names:
+        raise ValueError(f"No method was given. Methods are: {', '.join(METHODS)}.")
+    if "cam" in names:
+        raise ValueError(
+            "Method 'cam' exists at head.final alone, so it cannot be compared over sites. Use 'gradcam', which is the "
+            "same there up to a constant."
+        )
+    return names
 
 
 def _weigh(activation: Tensor, weights: Tensor) -> Tensor:

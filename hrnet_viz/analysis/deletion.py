@@ -76,8 +76,12 @@ class Curves:
     @property
     def gain(self) -> Interval:
         """How much better than chance the areas are, over photos: above 0 the map knows something."""
-        sign = 1 if self.kind == "insertion" else -1
-        return bootstrap_mean(sign * (self.areas - self.random_areas), seed=self.seed)
+        return bootstrap_mean(self.gains, seed=self.seed)
+
+    @property
+    def gains(self) -> Tensor:
+        """The same for each photo, (N,)."""
+        return (1 if self.kind == "insertion" else -1) * (self.areas - self.random_areas)
 
 
 def delete(
