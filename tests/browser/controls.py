@@ -1,5 +1,6 @@
 """The things in a notebook's outputs that a person moves: find them, move them by keyboard, find what must follow."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.browser.lab import CHANGE_PATIENCE, Lab
@@ -36,11 +37,16 @@ KINDS = {
 }
 
 
-def find_controls(lab: Lab, kind: str) -> list:
-    """Visible controls of a kind, in all outputs, that have more than one position; Playwright locators."""
+def find_controls(lab: Lab, kind: str) -> Iterator:
+    """Visible controls of a kind, in all outputs, that have more than one position; Playwright locators.
+
+    Each is judged when its turn comes: moving one slider may give another its positions.
+    """
     found = lab.page.locator(f"{OUTPUT} {KINDS[kind].selector}")
-    each = [found.nth(place) for place in range(found.count())]
-    return [c for c in each if c.is_visible() and c.is_enabled() and c.evaluate(KINDS[kind].place) is not None]
+    for place in range(found.count()):
+        control = found.nth(place)
+        if control.is_visible() and control.is_enabled() and control.evaluate(KINDS[kind].place) is not None:
+            yield control
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def test_every_kind_of_control_moves_its_picture(lab, tmp_path):
     lab.run_all()
     assert lab.errors() == []
     assert lab.foreign == []
-    found = {kind: find_controls(lab, kind) for kind in KINDS}
+    found = {kind: list(find_controls(lab, kind)) for kind in KINDS}
     assert {kind: len(controls) for kind, controls in found.items()} == {
         "slider": 3,  # the fourth has one position
         "range": 1,
