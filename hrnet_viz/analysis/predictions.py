@@ -53,9 +53,9 @@ class Prediction:
         return first[1] - (others[0][1] if others else 0.0)
 
     def top(self, k: int = 5) -> tuple[tuple[str, float], ...]:
-        """Give the ``k`` most probable classes with their probabilities, the most probable first."""
-        values, indices = self.probabilities.topk(min(k, len(self.logits)))
-        return tuple((self.name(i), p) for i, p in zip(indices.tolist(), values.tolist(), strict=True))
+        """Give the ``k`` most probable classes with their probabilities, best first; ties in class order."""
+        order = self.logits.argsort(descending=True, stable=True)[:k].tolist()
+        return tuple((self.name(i), float(self.probabilities[i])) for i in order)
 
     def rank(self, target: str | int) -> int:
         """Give the place of a class, by name or number: 1 for the most probable.

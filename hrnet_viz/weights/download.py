@@ -35,13 +35,13 @@ def download(url: str, part: Path, *, progress: bool = True) -> None:
         UnreachableError: no connection, no such file, or it breaks off again and again.
         WeightsError: the disk is full or may not be written to.
     """
-    fruitless = 0
+    fruitless, furthest = 0, _size(part)
     while fruitless < TRIES:
-        before = _size(part)
         try:
             _transfer(url, part, progress=progress)
         except _BrokenOffError as error:
-            fruitless = 0 if _size(part) > before else fruitless + 1
+            fruitless = 0 if _size(part) > furthest else fruitless + 1
+            furthest = max(furthest, _size(part))
             reason = str(error)
             if fruitless:
                 time.sleep(PAUSE)

@@ -118,3 +118,17 @@ def name_all() -> str:
     """List the names for an error sentence."""
     extra = [name for name in PUBLISHED if name not in VARIANTS]
     return ", ".join([*VARIANTS, *extra])
+
+
+def published_table() -> str:
+    """Tell the published weights as a Markdown table."""
+    lines = [
+        "| name | first address | SHA-256 begins with | other address | crop | licence | made by | tried |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for entry in PUBLISHED.values():
+        first, *others = entry.addresses
+        other = others[0].file if others else "none"
+        cells = [entry.name, first.file, first.sha256 or "not public", other, str(entry.crop_fraction), entry.licence]
+        lines.append(f"| {' | '.join([*cells, entry.origin, 'yes' if entry.tried else 'no'])} |")
+    return "\n".join(lines)

@@ -87,7 +87,9 @@ def test_half_of_another_version_is_not_continued(site, cache):
         get(at(site))
     assert (cache / "some.bin.part").stat().st_size == 1_000_000
     site.content, site.tag, site.breaks = RIGHT, '"new"', []
+    site.asked.clear()
     assert get(at(site)) == RIGHT
+    assert site.asked == ["bytes=1000000-"]  # and the server, asked for the rest of "old", sent all of "new"
     assert names(cache) == DONE
 
 
@@ -113,6 +115,13 @@ def test_a_beginning_that_is_too_long_is_started_again(site, cache, length):
 def test_a_server_without_ranges_starts_again(site):
     site.content, site.ranges, site.breaks = RIGHT, False, [1_000_000]
     assert get(at(site)) == RIGHT
+
+
+def test_a_server_that_breaks_off_here_and_there_without_getting_further_is_given_up(site):
+    site.content, site.ranges, site.breaks = RIGHT, False, [2_000_000, 1_000_000] * 50
+    with pytest.raises(UnreachableError, match="broke off 4 times"):
+        get(at(site))
+    assert len(site.asked) == 5
 
 
 @pytest.mark.parametrize("status", [403, 404, 500])

@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.overrides import TorchFunctionMode
 
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import HRNet, hrnet
@@ -231,10 +232,24 @@ def test_the_variant_is_inferred_from_the_shapes(name):
     assert (found.layer1_blocks, found.layer1_planes) == (VARIANTS[name].layer1_blocks, VARIANTS[name].layer1_planes)
 
 
+class Listening(TorchFunctionMode):
+    """Remember every torch function that is called."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.heard.add(func)
+        return func(*args, **(kwargs or {}))
+
+
 def test_the_skeleton_draws_no_random_number_and_is_a_whole_net():
     before = torch.get_rng_state()
-    skeleton = build_skeleton(VARIANTS["hrnet_w18_small_v1"], 5)
+    with Listening() as ear:
+        skeleton = build_skeleton(VARIANTS["hrnet_w18_small_v1"], 5)
     assert torch.equal(torch.get_rng_state(), before)
+    assert not ear.heard & {torch.Tensor.normal_, torch.Tensor.uniform_}
     drawn = HRNet(VARIANTS["hrnet_w18_small_v1"], 5)
     assert drawn.conv1.weight.std() > 0  # drawing works again afterwards
     assert {n: v.shape for n, v in skeleton.state_dict().items()} == {n: v.shape for n, v in drawn.state_dict().items()}

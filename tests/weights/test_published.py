@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +13,17 @@ from hrnet_viz.network.net import hrnet
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.weights import published
 from hrnet_viz.weights.cache import Address
+from hrnet_viz.weights.keys import flavours_table
 from hrnet_viz.weights.loading import load
-from hrnet_viz.weights.published import HUB, PUBLISHED, RELEASE, find_published, load_imagenet_classes, tell_apart
+from hrnet_viz.weights.published import (
+    HUB,
+    PUBLISHED,
+    RELEASE,
+    find_published,
+    load_imagenet_classes,
+    published_table,
+    tell_apart,
+)
 from hrnet_viz.weights.report import LoadWarning, UnreachableError, WeightsError
 
 
@@ -135,3 +145,9 @@ def test_offline_the_sentence_says_what_where_and_how_by_hand(offer, site, cache
 def test_a_name_that_contradicts_the_weights():
     with pytest.raises(WeightsError, match="'hrnet_w48' are the weights of hrnet_w48; leave name='w32' out"):
         load("hrnet_w48", name="w32")
+
+
+def test_the_tables_in_the_weights_folder_are_these():
+    told = (Path(__file__).parents[2] / "assets" / "weights" / "README.md").read_text()
+    assert published_table() in told
+    assert flavours_table() in told
