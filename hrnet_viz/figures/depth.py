@@ -29,8 +29,8 @@ from hrnet_viz.sites import Site
 WIDTH = 10  # in
 LEFT, RIGHT = 1.55, 0.15  # in, room beside the panels
 TOP = 0.55  # in, legend and names of the parts
-HIGH = 1.15  # in, one panel
-GAP = 0.18  # in, between panels
+HIGH = 1.1  # in, one panel
+GAP = 0.28  # in, between panels
 ROOMY = 22  # columns for which the names of the head's steps fit side by side
 MARKERS = {"branch": "o", "fuse_out": "s", "transition": "^"}
 

@@ -28,7 +28,7 @@ from hrnet_viz.tracing import Trace
 GAP = 0.09  # in, between maps
 LABEL = 0.19  # in, above each map
 NARROWEST = 0.66  # in: below this a channel number and a value do not fit side by side
-BAR_ROOM = 0.75  # in, right of the grid
+BAR_ROOM = 0.82  # in, right of the grid
 TALLEST = 4.65  # in: with title and caption the picture still fits a 16:9 slide
 
 
@@ -94,7 +94,7 @@ def channel_grid(
         bar = picture.inches(right, LABEL, 0.11, min(high * down + (LABEL + GAP) * (down - 1), 2.2), label="scale")
         colour_bar(image, bar)
         if scale == "map":
-            ends = ["− number", "0", "number\nabove\nthe map"] if maps.signed else ["0", "number\nabove\nthe map"]
+            ends = ["−number", "0", "number\nabove\nthe map"] if maps.signed else ["0", "number\nabove\nthe map"]
             bar.set_yticks(bar.get_yticks(), ends)
     return picture
 

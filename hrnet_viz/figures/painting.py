@@ -115,8 +115,10 @@ def colour_bar(
     bar: Colorbar = beside.figure.canvas.figure.colorbar(
         image, cax=cax, ax=None if cax else beside, orientation=orientation
     )
-    low, high = image.get_clim()
-    numbers = [low or 0.0, *([0.0] if (low or 0) < 0 < (high or 0) else []), high or 0.0]
+    low, high = (end or 0.0 for end in image.get_clim())
+    room = max(bar.ax.bbox.width, bar.ax.bbox.height) / beside.figure.dpi
+    close = (high - low) * (0.5 if orientation == "horizontal" else 0.17) / room  # nearer than this, numbers collide
+    numbers = [low, *([0.0] if low + close < 0 < high - close else []), high]
     axis = bar.ax.xaxis if orientation == "horizontal" else bar.ax.yaxis
     axis.set_major_locator(FixedLocator(numbers))
     axis.set_minor_locator(NullLocator())
