@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ALL_METHODS = tuple(name for name in METHODS if name != "cam")
 AGREEMENT_BATCH = 8
 SANITY_PHOTOS = 24
+PATCHES = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,7 @@ def measure_faithfulness(
     """
     methods = read_methods(methods)
     last = max(site.module or 0 for site in net.sites(kind="branch", stage=4))
-    names = tuple(sites or (site.name for site in net.sites(kind="branch", stage=4, module=last)))
+    names = net.plan.names(sites or net.sites(kind="branch", stage=4, module=last))
     indices = [find_class(net, one) for one in classes]
     game = play_pointing(net, photos, indices, method=methods, sites=names, grid=(2, 2), seed=seed, progress=progress)
     some, goal = list(photos[:curve_photos]), indices[:curve_photos]
@@ -202,11 +203,19 @@ def _measure_agreement(
     progress: bool,
 ) -> Measure:
     parts: list[Agreement] = []
+    patches = min(PATCHES, *(-(-min(net.preparation.size) // (net.plan.sites[name].stride or 1)) for name in sites))
     for start in range(0, len(photos), AGREEMENT_BATCH):
         part = slice(start, start + AGREEMENT_BATCH)
         parts.append(
             compare_with_ablation(
-                net, photos[part], list(goal[part]), method=methods, sites=sites, seed=seed, progress=progress
+                net,
+                photos[part],
+                list(goal[part]),
+                method=methods,
+                sites=sites,
+                patches=patches,
+                seed=seed,
+                progress=progress,
             )
         )
     per_photo = torch.cat([part.place_correlations for part in parts], 2)
