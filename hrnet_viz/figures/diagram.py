@@ -58,7 +58,7 @@ def diagram(
             f"detail='{detail}' was given; a net is drawn with detail='stages' or detail='modules'. "
             "exchange_diagram(net, 'stage3.1') opens one module up."
         )
-    net, size, theme = _ready(net, size, theme)
+    net, size, theme = ready(net, size, theme)
     overlay = read_values(net.plan, values, name, limits)
     heading = _title(net, size) if title is None else title
     marks = draw_net(net.plan, size, detail, theme, overlay=overlay, title=heading)
@@ -98,7 +98,7 @@ def exchange_diagram(
         SiteError: the net has no such module, or a value is for a site that it does not have.
         ValueError: an unknown variant or theme, or values of which none can be shown here.
     """
-    net, size, theme = _ready(net, size, theme)
+    net, size, theme = ready(net, size, theme)
     scope = find_module(net.plan, module)
     overlay = read_values(net.plan, values, name, limits)
     heading = f"{net.plan.owner}, exchange of {scope}, photo of {size[0]}×{size[1]} px" if title is None else title
@@ -131,9 +131,10 @@ def find_module(plan: Plan, module: str) -> str:
     raise SiteError(f"'{text}' is no module of {plan.owner} and lies in none. It has {', '.join(scopes)}.")
 
 
-def _ready(
+def ready(
     net: HRNet | str, size: tuple[int, int] | int | None, theme: Theme | None
 ) -> tuple[HRNet, tuple[int, int], Theme]:
+    """Fill in what was left open: a net for a variant's name (without weights), its own size, the default theme."""
     if isinstance(net, str):
         find_variant(net)
         with torch.device("meta"):
@@ -172,8 +173,8 @@ def _describe(net: HRNet, size: tuple[int, int]) -> str:
         f"Diagram of {plan.owner} for a photo of {size[0]}×{size[1]} px. A stem of {plan.sites['stem'].channels} and "
         f"stage 1 of {plan.sites['stage1'].channels} channels at stride 4; {'; '.join(stages)}. Strides are 4, 8, 16 "
         "and 32 from top to bottom. After the branches of a module every branch contributes to every output; each "
-        "stage starts one new branch from the lowest one. The head widens the streams, carries them down into the lowest "
-        f"resolution, pools, and gives {plan.sites['logits'].channels} logits."
+        "stage starts one new branch from the lowest one. The head widens the streams, carries them down into the "
+        f"lowest resolution, pools, and gives {plan.sites['logits'].channels} logits."
     )
 
 

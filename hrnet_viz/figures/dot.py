@@ -80,9 +80,13 @@ def run_dot(source: str, form: Literal["svg", "png"], *, engine: Engine = "pinne
     options = [*_ENGINES[engine], f"-T{form}", *([f"-Gdpi={dpi:g}"] if dpi else [])]
     complaint = ""
     for program in find_dot():
-        done = subprocess.run(  # noqa: S603  # the program is one that the user installed
-            [program, *options], input=source.encode(), capture_output=True, check=False, timeout=SECONDS
-        )
+        try:
+            done = subprocess.run(  # noqa: S603  # the program is one that the user installed
+                [program, *options], input=source.encode(), capture_output=True, check=False, timeout=SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            complaint = f"'{program}' could not be run: {error}"
+            continue
         if done.returncode == 0 and done.stdout:
             return done.stdout
         complaint = f"'{program} {' '.join(options)}' failed: {done.stderr.decode(errors='replace').strip()}"

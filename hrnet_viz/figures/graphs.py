@@ -1,0 +1,160 @@
+"""What autograd remembers of one exchange: torchviz's graph of one output, with the names that the sites have here."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import graphviz
+import torch
+from torch import Tensor
+
+from hrnet_viz.figures.colours import STEM_COLOUR, Theme, ink_on, theme_colours, tint
+from hrnet_viz.figures.diagram import find_module, ready
+from hrnet_viz.figures.diagrams.drawn import Diagram
+from hrnet_viz.figures.diagrams.marks import site_colour
+from hrnet_viz.figures.diagrams.sheet import FONT
+from hrnet_viz.runner import run, size_at
+from hrnet_viz.tracing import evaluating
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
+
+_NODE = re.compile(r"\s*(?P<id>\d+) \[label=(?:\"(?P<text>.*?)\"|(?P<word>\w+))", re.DOTALL)
+_EDGE = re.compile(r"\s*(?P<tail>\d+) -> (?P<head>\d+)")
+
+
+def autograd_graph(
+    net: HRNet | str,
+    module: str,
+    *,
+    output: int = 0,
+    size: tuple[int, int] | int | None = None,
+    parameters: bool = False,
+    theme: Theme | None = None,
+) -> Diagram:
+    """Draw the autograd graph of one output of an exchange, from the branches to what ReLU leaves.
+
+    The branches are cut off from what comes before them, so the graph is that of this one exchange.
+
+    Args:
+        net: the net, or the name of a variant; then no weights are made and nothing is computed.
+        module: "stage4.2", or any site in that module.
+        output: which output: 0 is the highest resolution.
+        size: height and width of the photo in px; the net's own if None.
+        parameters: whether convolution weights and BatchNorm parameters are drawn as well.
+        theme: "light" or "dark"; the default theme if None.
+
+    Raises:
+        SiteError: the net has no such module.
+        ValueError: the module has no such output.
+    """
+    net, size, theme = ready(net, size, theme)
+    scope = find_module(net.plan, module)
+    branches = [site for site in net.plan.select(kind="branch") if site.name.startswith(f"{scope}.")]
+    if not 0 <= output < len(branches):
+        raise ValueError(f"output={output} was given; {scope} has outputs 0 to {len(branches) - 1}.")
+    like = next(net.parameters())
+    x = torch.zeros(1, 3, *size, device=like.device, dtype=like.dtype)
+    leaves = {site.name: _leaf(x, site.channels, size_at(site, x)) for site in branches}
+    paths = [f"{scope}.fuse{output}<-{j}" for j in range(len(branches))]
+    names = [*paths, f"{scope}.sum{output}", f"{scope}.out{output}"]
+    with evaluating(net), torch.enable_grad():
+        kept = run(net, x, keep=names, edit=leaves)
+        named = {id(tensor.grad_fn): name for name, tensor in kept.items()}
+        named |= {id(leaf): name for name, leaf in leaves.items()}
+        weights = dict(net.get_submodule(scope).named_parameters())
+        graph = _read_graph(kept[names[-1]], weights if parameters else {}, named)
+    functions = sum(node.is_function for node in graph.nodes.values())
+    left_out = "the branches and every parameter" if parameters else "the branches; parameters are left out"
+    caption = (
+        f"What autograd remembers of output {output} of {scope} in {net.plan.owner}, read by torchviz. "
+        f"The gradient goes back from bottom to top, to {left_out}."
+    )
+    alt = (
+        f"{caption} {functions} functions lie between {len(branches)} branches and one output; "
+        "the paths, their sum and the output are named."
+    )
+    return Diagram(_draw_graph(graph, net, theme), caption, alt)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A node of torchviz's graph.
+
+    Attributes:
+        words: its lines: a function's name, or a tensor's name and shape.
+        site: address of the tensor that the function gave, or that the leaf is; "" where it has none here.
+    """
+
+    words: tuple[str, ...]
+    site: str
+    is_function: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    nodes: dict[str, _Node]
+    edges: tuple[tuple[str, str], ...]
+
+
+def _read_graph(output: Tensor, weights: Mapping[str, Tensor], named: Mapping[int, str]) -> _Graph:
+    """Take torchviz's graph apart: what it prints differs from run to run, since it names nodes by memory address."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks for versions in a way that Python has deprecated
+        from torchviz import make_dot
+
+        drawn = make_dot(output, params=dict(weights))
+    nodes: dict[str, _Node] = {}
+    edges: list[tuple[str, str]] = []
+    for line in drawn.body:
+        if edge := _EDGE.match(line):
+            edges.append((edge["tail"], edge["head"]))
+        elif node := _NODE.match(line):
+            words = tuple(word.strip() for word in (node["text"] or node["word"]).splitlines())
+            nodes[node["id"]] = _Node(words, named.get(int(node["id"]), ""), is_function=node["text"] is None)
+    # The output itself is no more than its last function, and a leaf without a name is a parameter nobody asked for.
+    dropped = {name for name, node in nodes.items() if not node.is_function and not node.site and not node.words[0]}
+    dropped |= {head for tail, head in edges if tail in dropped}
+    return _Graph(
+        {name: node for name, node in nodes.items() if name not in dropped},
+        tuple(edge for edge in edges if dropped.isdisjoint(edge)),
+    )
+
+
+def _draw_graph(graph: _Graph, net: HRNet, theme: Theme) -> str:
+    """Draw it anew in our fonts and colours, with names that stay the same."""
+    colours = theme_colours(theme)
+    drawing = graphviz.Digraph(
+        "autograd",
+        graph_attr={"bgcolor": colours.page, "nodesep": "0.18", "ranksep": "0.28", "pad": "0.15"},
+        node_attr={"shape": "box", "style": "filled", "fontname": FONT, "fontsize": "12", "height": "0.3"},
+        edge_attr={"color": colours.muted, "arrowsize": "0.6"},
+    )
+    short = {name: f"n{number}" for number, name in enumerate(graph.nodes)}
+    for name, node in graph.nodes.items():
+        site = net.plan.sites.get(node.site)
+        colour = STEM_COLOUR if site is None else site_colour(site)
+        fill = tint(colour, theme, 0.14 if site is None else 0.4)
+        # A tensor's first line is the name that torchviz was told; a branch is called as it is here.
+        where = node.site.rpartition(".")[2]
+        lines = (node.words[0], where) if node.is_function else (where or node.words[0], node.words[-1])
+        look = {"fillcolor": fill, "color": colour, "fontcolor": ink_on(fill)}
+        drawing.node(
+            short[name], r"\n".join(line for line in lines if line), tooltip=node.site or node.words[0], **look
+        )
+    with drawing.subgraph() as top:
+        top.attr(rank="same")
+        for name, node in graph.nodes.items():
+            if node.site and not node.is_function:
+                top.node(short[name])
+    for tail, head in graph.edges:
+        drawing.edge(short[tail], short[head])
+    return str(drawing.source)
+
+
+def _leaf(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:
+    return like.new_zeros(1, channels, *size).requires_grad_()
