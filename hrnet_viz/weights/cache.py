@@ -86,7 +86,7 @@ def _fetch(path: Path, address: Address, inspect: Inspect, *, progress: bool) ->
             if sha256 := _accept(path, path, address, inspect):
                 return path, sha256
             warnings.warn(
-                f"{path} was not the right file (any more). It is downloaded again.", LoadWarning, stacklevel=5
+                f"{path} was not the right file (any more). It is downloaded again.", LoadWarning, stacklevel=6
             )
         resumed = part.is_file()
         download(address.url, part, progress=progress)

@@ -114,6 +114,11 @@ def _numpy_scalars() -> list[Any]:
 
 def _unwrap(path: Path, content: Any) -> dict[str, Tensor]:
     """Go down through the wrappers to the mapping that holds tensors."""
+    if isinstance(content, Mapping) and {"recipe", "average"} <= content.keys():
+        raise WeightsError(
+            f"{path} is a checkpoint of this project's training, which is not yet a net to look at. "
+            "Make one with `python -m hrnet_viz.training export`."
+        )
     while isinstance(content, Mapping):
         inner = next((content[word] for word in WRAPPERS if isinstance(content.get(word), Mapping)), None)
         if inner is None:

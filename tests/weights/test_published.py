@@ -142,6 +142,15 @@ def test_offline_the_sentence_says_what_where_and_how_by_hand(offer, site, cache
         assert part in str(caught.value)
 
 
+def test_a_damaged_cache_is_mended_and_the_warning_points_at_the_caller(offer, files, cache):
+    offer(files[2])
+    load("hrnet_w18_small_v1", progress=False)
+    (cache / "some.file").write_bytes(files[2][:-9])
+    with pytest.warns(LoadWarning, match="downloaded again") as caught:
+        check(load("hrnet_w18_small_v1", progress=False), files[0])
+    assert caught[0].filename == __file__
+
+
 def test_a_name_that_contradicts_the_weights():
     with pytest.raises(WeightsError, match="'hrnet_w48' are the weights of hrnet_w48; leave name='w32' out"):
         load("hrnet_w48", name="w32")

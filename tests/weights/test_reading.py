@@ -124,6 +124,12 @@ def test_no_named_tensors_inside(tmp_path, content):
         read_checkpoint(tmp_path / "x.pth")
 
 
+def test_a_checkpoint_of_our_own_training_is_told_what_to_do(tmp_path):
+    torch.save({"recipe": "{}", "average": TENSORS, "net": TENSORS}, tmp_path / "x.pt")
+    with pytest.raises(WeightsError, match=r"hrnet_viz\.training export"):
+        read_checkpoint(tmp_path / "x.pt")
+
+
 def test_no_file(tmp_path):
     with pytest.raises(WeightsError, match="There is no file"):
         read_checkpoint(tmp_path / "x.pth")
