@@ -26,6 +26,11 @@ def trained():
     return net.eval()
 
 
+@pytest.fixture
+def state(trained):
+    return dict(trained.state_dict())
+
+
 @pytest.fixture(scope="session")
 def x():
     return torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
