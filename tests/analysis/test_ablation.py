@@ -21,7 +21,7 @@ quickly = settings(
 )
 
 
-def by_formula(value, how, channels, donor, reference, name, seed):
+def by_formula(value, how, channels, *, donor, reference, name, seed):
     """What an edit is, written down again."""
     over = (0, *range(2, value.dim()))
     keep_channels = [1, -1, *[1] * (value.dim() - 2)]
@@ -73,7 +73,12 @@ def test_equals_a_forward_of_an_independently_edited_net(variant, dtype, data):
         donor = tensor_at(net, given_by, site)
         reference = tensor_at(net, seen, site)
         by_hand.append(
-            (site, lambda value, n=name, d=donor, r=reference: by_formula(value, hows[n], sites[n], d, r, n, 4))
+            (
+                site,
+                lambda value, n=name, d=donor, r=reference: by_formula(
+                    value, hows[n], sites[n], donor=d, reference=r, name=n, seed=4
+                ),
+            )
         )
     slow = edited_logits(net, x, by_hand)
     difference = (fast.logits - slow).abs().max()

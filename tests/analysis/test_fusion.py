@@ -86,7 +86,7 @@ def test_says_what_is_missing(base):
         fusion(base).matrix("stage3.0", "power")
     with pytest.raises(ValueError, match="per='pixel'"):
         fusion(base)["stage3.0.sum0"].measure("energy", "pixel")
-    with pytest.raises(ValueError, match="no module 'stage3.9'"):
+    with pytest.raises(ValueError, match=r"no module 'stage3\.9'"):
         fusion(base).matrix("stage3.9")
     with pytest.raises(hv.SiteError, match="not among these"):
         fusion(one)["stage4.0.sum0"]

@@ -1,0 +1,123 @@
+"""The command line of a sweep: run one, or one shard of it, and merge shards.
+
+python -m hrnet_viz.analysis.sweep run --net teaching --photos FOLDER --out effects.csv --shard 2/4
+python -m hrnet_viz.analysis.sweep merge effects.csv effects-1.csv effects-2.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hrnet_viz.analysis.sweep_files import Shard, merge_sweeps
+from hrnet_viz.analysis.sweep_items import GROUPS
+from hrnet_viz.analysis.sweep_table import Sweep
+
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit status: 0, 1 if a photo could not be read, 2 for an error, 130 after Ctrl-C."""
+    given = _parser().parse_args(arguments)
+    try:
+        result = merge_sweeps(given.shards, given.out) if given.command == "merge" else _run(given)
+    except (ValueError, OSError, TypeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return _report(result, given.out)
+
+
+def _run(given: argparse.Namespace) -> Sweep:
+    from hrnet_viz.analysis.sweep import sweep
+    from hrnet_viz.devices import device
+    from hrnet_viz.weights.loading import load
+
+    net = load(given.net, name=given.name).to(device())
+    over = given.over[0] if len(given.over) == 1 else given.over
+    return sweep(
+        net,
+        given.photos[0] if len(given.photos) == 1 else given.photos,
+        over,
+        _read_how(given.how),
+        target=given.target,
+        reference=_all_photos(given.reference),
+        donor=given.donor,
+        seed=given.seed,
+        rows=given.rows,
+        shard=given.shard,
+        save=given.out,
+        progress=not given.quiet,
+    )
+
+
+def _report(result: Sweep, out: Path) -> int:
+    sys.stdout.write(f"{result!r} -> {out}\n")
+    for name, reason in result.unreadable:
+        sys.stderr.write(f"Left out: {name}: {reason}\n")
+    if not result.finished:
+        sys.stderr.write("Interrupted. The same command goes on from here.\n")
+        return INTERRUPTED
+    return 1 if result.unreadable else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m hrnet_viz.analysis.sweep",
+        description="Edit one thing of a net after the other, for many photos.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="sweep over photos; run it again to go on after an interruption")
+    run.add_argument("--net", default="teaching", help="what hrnet_viz.load takes: teaching, hrnet_w18, a checkpoint")
+    run.add_argument("--name", help="variant of a checkpoint, such as hrnet_w18, where its file does not tell")
+    run.add_argument("--photos", nargs="+", required=True, help="a folder, or photos")
+    run.add_argument("--over", nargs="+", default=["fuse_paths"], help=f"{', '.join(GROUPS)}, a site, or several sites")
+    run.add_argument("--how", default="zero", help="zero, mean, noise, patch, or a factor")
+    run.add_argument("--target", help="a class; by default each photo's own top class")
+    run.add_argument("--reference", nargs="+", help="a folder or photos, for --how mean and noise")
+    run.add_argument("--donor", help="a photo, for --how patch")
+    run.add_argument("--seed", type=int, default=0, help="for --how noise")
+    run.add_argument("--rows", type=int, help="most rows of a pass")
+    run.add_argument("--shard", type=read_shard, default=(1, 1), metavar="K/N", help="the K-th of N parts")
+    run.add_argument("--out", type=Path, required=True, help="CSV file to write and to go on from")
+    run.add_argument("--quiet", action="store_true", help="no progress bar")
+    merge = commands.add_parser("merge", help="put the shards of a sweep together")
+    merge.add_argument("out", type=Path, help="CSV file to write")
+    merge.add_argument("shards", type=Path, nargs="+", help="the CSV files of all shards")
+    return parser
+
+
+def read_shard(text: str) -> Shard:
+    """Read "2/4".
+
+    Raises:
+        ArgumentTypeError: anything else.
+    """
+    k, slash, n = text.partition("/")
+    if not (slash and k.isdigit() and n.isdigit() and 1 <= int(k) <= int(n)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no shard; the second of four is 2/4.")
+    return int(k), int(n)
+
+
+def _read_how(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _all_photos(given: Sequence[str] | None) -> list[Path] | None:
+    """Give the photos of a reference: those named, or all of a folder."""
+    from hrnet_viz.analysis.sweep_photos import ENDINGS
+
+    if given is None:
+        return None
+    found = []
+    for path in map(Path, given):
+        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS) if path.is_dir() else [path]
+        found += inside
+    if not found:
+        raise ValueError(f"There is no photo in {', '.join(given)} to take a mean over.")
+    return found

@@ -1,0 +1,113 @@
+"""The photos of a sweep: named, and read only when their turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from hrnet_viz.data.photo import Photo, PhotoError
+from hrnet_viz.data.preparation import prepare
+from hrnet_viz.data.reading import read_image
+from hrnet_viz.tracing import Trace
+
+if TYPE_CHECKING:
+    from hrnet_viz.data.reading import ImageSource
+    from hrnet_viz.network.net import HRNet
+
+SweepPhotos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource] | Path"
+
+ENDINGS = frozenset(
+    {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2"}
+)
+"""What counts as a photo in a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One photo to come.
+
+    Attributes:
+        name: a name that no other has.
+        read: gives the input tensor (1, 3, H, W), or raises a PhotoError.
+    """
+
+    name: str
+    read: Callable[[], Tensor]
+
+
+def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
+    """List the photos of a sweep without reading them.
+
+    Args:
+        net: prepares them.
+        photos: a folder, with all below it, in the order of their names; a photo or several, as Photo, path or array; a
+            ready tensor (N, 3, H, W); or a trace.
+
+    Raises:
+        ValueError: no photo at all.
+    """
+    if isinstance(photos, (Tensor, Trace)):
+        x = photos.input.detach() if isinstance(photos, Trace) else prepare(net, photos)
+        known = [photo.name for photo in photos.photos] if isinstance(photos, Trace) else []
+        names = known or [f"photo {number}" for number in range(len(x))]
+        return _distinct(Source(name, partial(x.narrow, 0, row, 1)) for row, name in enumerate(names))
+    if isinstance(photos, (str, Path)) and Path(photos).is_dir():
+        return _list_folder(net, Path(photos))
+    several = list(photos) if isinstance(photos, (list, tuple)) else [photos]
+    if not several:
+        raise ValueError("No photo was given to sweep over. Give a photo, several, or a folder.")
+    return _distinct(_one(net, number, one) for number, one in enumerate(several))
+
+
+def read_block(sources: Iterable[Source]) -> tuple[list[str], Tensor | None, dict[str, str]]:
+    """Read some photos: names and tensor (N, 3, H, W) of those that could be read, and name -> reason of the others."""
+    names, tensors, unreadable = [], [], {}
+    for source in sources:
+        try:
+            tensors.append(source.read())
+            names.append(source.name)
+        except (PhotoError, OSError) as error:
+            unreadable[source.name] = str(error)
+    return names, torch.cat(tensors) if tensors else None, unreadable
+
+
+def _list_folder(net: HRNet, folder: Path) -> tuple[Source, ...]:
+    found = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in ENDINGS and path.is_file()
+    )
+    if not found:
+        raise ValueError(
+            f"There is no photo in the folder '{folder.name}'. Photos end in {', '.join(sorted(ENDINGS))}."
+        )
+    return tuple(Source(name, partial(_prepare, net, folder / name)) for name in found)
+
+
+def _one(net: HRNet, number: int, photo: Any) -> Source:
+    if isinstance(photo, Photo):
+        name = photo.name
+    else:
+        name = Path(photo).name if isinstance(photo, (str, Path)) else f"photo {number}"
+    return Source(name, partial(_prepare, net, photo))
+
+
+def _prepare(net: HRNet, photo: Any) -> Tensor:
+    return prepare(net, read_image(photo))
+
+
+def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Number those that share a name, so that each row of the table tells its photo."""
+    seen: dict[str, int] = {}
+    result = []
+    for source in sources:
+        seen[source.name] = seen.get(source.name, 0) + 1
+        again = seen[source.name]
+        result.append(source if again == 1 else Source(f"{source.name} ({again})", source.read))
+    return tuple(result)
