@@ -158,7 +158,9 @@ def _refuse_unseen(marks: Marks, where: str) -> None:
 
 def _laid_over(marks: Marks) -> str:
     shown = len(marks.shown)
-    return f" Laid over: {marks.overlay.name or 'values'} at {shown} sites." if shown else ""
+    return (
+        f" Laid over: {marks.overlay.name or 'values'} at {shown} {'site' if shown == 1 else 'sites'}." if shown else ""
+    )
 
 
 def _describe(net: HRNet, size: tuple[int, int]) -> str:
@@ -169,12 +171,17 @@ def _describe(net: HRNet, size: tuple[int, int]) -> str:
         channels = ", ".join(str(site.channels) for site in branches)
         modules = "1 module" if column.modules == 1 else f"{column.modules} modules"
         stages.append(f"stage {column.stage} has {modules} of {len(branches)} branches with {channels} channels")
+    head = ""
+    if "logits" in plan.sites:
+        head = (
+            " The head widens the streams, carries them down into the lowest resolution, pools, "
+            f"and gives {plan.sites['logits'].channels} logits."
+        )
     return (
         f"Diagram of {plan.owner} for a photo of {size[0]}×{size[1]} px. A stem of {plan.sites['stem'].channels} and "
         f"stage 1 of {plan.sites['stage1'].channels} channels at stride 4; {'; '.join(stages)}. Strides are 4, 8, 16 "
         "and 32 from top to bottom. After the branches of a module every branch contributes to every output; each "
-        "stage starts one new branch from the lowest one. The head widens the streams, carries them down into the "
-        f"lowest resolution, pools, and gives {plan.sites['logits'].channels} logits."
+        f"stage starts one new branch from the lowest one.{head}"
     )
 
 

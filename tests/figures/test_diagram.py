@@ -174,12 +174,11 @@ def test_text_stands_out(w18, theme):
 
 
 def test_colour_means_resolution(w18):
-    drawn = nodes(diagram(w18))
+    drawn = diagram(w18)
     for site in w18.sites(kind="branch"):
-        assert drawn[site.name]["color"] == BRANCH_COLOURS[site.branch]
-    for path in w18.sites(kind="fuse_path"):
-        assert edge(diagram(w18), path.name)["color"] == BRANCH_COLOURS[path.source]
-        break
+        assert nodes(drawn)[site.name]["color"] == BRANCH_COLOURS[site.branch]
+    for path in w18.sites(kind="fuse_path", stage=4, module=1):
+        assert edge(drawn, path.name)["color"] == BRANCH_COLOURS[path.source]  # the one that it comes from
 
 
 def test_boxes_carry_channels_and_resolution(w18):
@@ -226,7 +225,7 @@ def test_caption_and_alternative_tell_the_facts(w18):
     drawn = diagram(w18, values={"stem": 1.0}, name="energy")
     assert "hrnet_w18 for a photo of 224×224 px" in drawn.caption
     assert "stage 3 has 4 modules of 3 branches with 18, 36, 72 channels" in drawn.alt
-    assert drawn.alt.endswith("Laid over: energy at 1 sites.")
+    assert drawn.alt.endswith("Laid over: energy at 1 site.")
     assert "fuse0<-3: 18 ch, 56×56" in exchange_diagram(w18, "stage4.0").alt
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hrnet_viz.figures.colours import Theme, branch_colour, tint
 from hrnet_viz.figures.diagrams.geometry import Place, straight, towards
-from hrnet_viz.figures.diagrams.layout import MARGIN, box_width, size_text
+from hrnet_viz.figures.diagrams.layout import MARGIN, SMALL, box_width, size_text
 from hrnet_viz.figures.diagrams.legend import Sign, draw_legend, draw_title
 from hrnet_viz.figures.diagrams.marks import LINE_HEIGHT, STREAM, Marks, facts, site_colour
 from hrnet_viz.figures.diagrams.overlay import Overlay
@@ -128,10 +128,9 @@ class _ExchangeDrawing:
         for branch, site in enumerate(self.branches):
             band = Place(SLIDE[0] / 2, self.row(branch), SLIDE[0] - 2 * MARGIN + 8, self.band)
             self.sheet.box(f"row{branch}", band, fill=tint(branch_colour(branch), self.sheet.theme, 0.11))
-            size = min(self.em, 12.5)
             words = f"stride {site.stride} · {size_text(site, self.size)}"
-            at = (SLIDE[0] - MARGIN - 2, band.bottom[1] - 0.75 * size)  # at the left, lines cross
-            self.sheet.text(f"row{branch} label", at, words, size=size, align="right")
+            at = (SLIDE[0] - MARGIN - 2, band.bottom[1] - 9)  # at the left, lines cross
+            self.sheet.text(f"row{branch} label", at, words, size=SMALL, align="right")
         for branch, site in enumerate(self.branches):
             self.tensor_box("branch", site.name, branch, f"branch {branch}")
 
@@ -191,7 +190,7 @@ class _ExchangeDrawing:
 
     def draw_explanations(self, title: str) -> None:
         """Name the columns, write the title, explain the marks and the scale of what is laid over them."""
-        sheet, size, small = self.sheet, min(self.em * 1.1, 15.0), min(self.em, 12.0)
+        sheet, size = self.sheet, min(max(self.em * 1.1, SMALL), 15.0)
         middle = (self.x["step0"] + self.x[f"step{self.steps - 1}"]) / 2
         for words, x in (
             ("branches", self.x["branch"]),
@@ -205,5 +204,5 @@ class _ExchangeDrawing:
             [("operation", "an operation; its colour is the resolution that it gives")],
             [("sum", "sum over the paths")],
         ]
-        draw_legend(sheet, columns, (MARGIN + 2, BOTTOM + 22), small)
-        draw_title(self.marks, title, small)
+        draw_legend(sheet, columns, (MARGIN + 2, BOTTOM + 22), SMALL)
+        draw_title(self.marks, title, SMALL)

@@ -26,7 +26,9 @@ LANES_TOP, LANE, LANE_GAP = 96.0, 87.0, 6.0
 STREAM_DEPTH = 37.0
 """How far below the upper edge of its row a stream runs; what the row is stands at the lower edge."""
 
-LARGEST_FONT = 14.5
+LARGEST_FONT, SMALL = 14.5, 12.0
+"""Of the boxes at most, and of what explains the diagram; in points."""
+
 PADDING, GAP, TRANSITION, SUM, CROSSING = 0.45, 0.4, 1.7, 0.95, 2.4
 """In em: within a box, between boxes, for a transition, diameter of a sum, least width of an exchange."""
 

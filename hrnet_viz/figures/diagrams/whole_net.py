@@ -12,6 +12,7 @@ from hrnet_viz.figures.diagrams.layout import (
     LANES_TOP,
     MARGIN,
     PADDING,
+    SMALL,
     SUM,
     Column,
     Ends,
@@ -129,11 +130,13 @@ class NetDrawing:
 
     def draw_lanes(self) -> None:
         """Draw the rows and say what resolution they are."""
-        size = min(self.em, 12.5)
-        for branch, (lane, site) in enumerate(zip(self.layout.lanes, self.branch_sites(self.columns[-1]), strict=True)):
+        sites = self.branch_sites(self.columns[-1])
+        words = [f"stride {site.stride} · {size_text(site, self.size)}" for site in sites]
+        room = self.layout.edges["stage1"][1] - MARGIN - 2  # then the transition's line comes down
+        size = min(SMALL, room / max(map(text_width, words)))
+        for branch, (lane, text) in enumerate(zip(self.layout.lanes, words, strict=True)):
             self.sheet.box(f"row{branch}", lane, fill=tint(branch_colour(branch), self.sheet.theme, 0.11))
-            words = f"stride {site.stride} · {size_text(site, self.size)}"
-            self.sheet.text(f"row{branch} label", (MARGIN + 2, lane.bottom[1] - 0.75 * size), words, size=size)
+            self.sheet.text(f"row{branch} label", (MARGIN + 2, lane.bottom[1] - 9), text, size=size)
 
     def draw_start(self) -> None:
         """Draw photo, stem and stage 1."""
@@ -206,7 +209,7 @@ class NetDrawing:
     def draw_headings(self) -> None:
         """Name stages and modules above the rows."""
         layout, sheet = self.layout, self.sheet
-        size = min(self.em * 1.1, 17.0)
+        size = min(max(self.em * 1.1, SMALL), 17.0)
         for stage in dict.fromkeys(column.stage for column in self.columns):
             numbers = [k for k, column in enumerate(self.columns) if column.stage == stage]
             self.draw_heading(f"stage {stage}", layout.boxes[numbers[0]][0], layout.column_end(numbers[-1]), size)
@@ -217,7 +220,7 @@ class NetDrawing:
                     words = "1 module" if column.modules == 1 else f"{column.modules} modules"
                 at = ((layout.boxes[k][0] + layout.column_end(k)) / 2, LANES_TOP - 0.8 * size)
                 name = f"{column.scope} heading"
-                sheet.text(name, at, words, size=self.em, align="center", ink=sheet.colours.muted)
+                sheet.text(name, at, words, size=max(self.em, 11.0), align="center", ink=sheet.colours.muted)
         if self.has_head:
             self.draw_heading("head", layout.edges["incre"][0], layout.edges["final"][1], size)
 
@@ -230,7 +233,6 @@ class NetDrawing:
 
     def draw_explanations(self, title: str) -> None:
         """Write the title, and explain the marks and the scale of what is laid over them."""
-        size = min(self.em, 12.0)
         inside = inner_sites(self.plan, self.branch_sites(self.columns[0])[0].name)
         blocks = len({site.inner.split(".")[0] for site in inside})
         columns: list[list[tuple[Sign, str]]] = [
@@ -241,5 +243,5 @@ class NetDrawing:
                 ("coarser", "to a coarser row: strided 3×3 convs, BN"),
             ],
         ]
-        draw_legend(self.sheet, columns, (MARGIN + 2, self.layout.lanes[-1].bottom[1] + 26), size)
-        draw_title(self.marks, title, size)
+        draw_legend(self.sheet, columns, (MARGIN + 2, self.layout.lanes[-1].bottom[1] + 26), SMALL)
+        draw_title(self.marks, title, SMALL)
