@@ -20,7 +20,7 @@ Theme = Literal["light", "dark"]
 BRANCH_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7")
 """Colour of branch 0, 1, 2, 3, that is of stride 4, 8, 16, 32: blue, green, vermilion, pink."""
 
-STEM_COLOUR = "#76808a"
+STEM_COLOUR = "#7d8790"
 """Colour of what comes before the branches: input, stem, stage 1 as a whole."""
 
 HEAD_COLOUR = "#8a3ffc"

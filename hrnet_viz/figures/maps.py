@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 
 from hrnet_viz.analysis.statistics import Order, rank_channels
 from hrnet_viz.figures.sources import SiteMaps, count, find_peak, fit_cells, name_range, name_sample, read_maps
@@ -92,10 +93,10 @@ def channel_grid(
             _label(picture, (left, top + LABEL - 0.03, wide), maps, channel, reach if scale == "map" else None)
         right = MARGIN + across * wide + (across - 1) * gap + 0.14
         bar = picture.inches(right, LABEL, 0.11, min(high * down + (LABEL + GAP) * (down - 1), 2.2), label="scale")
-        colour_bar(image, bar)
-        if scale == "map":
-            ends = ["−number", "0", "number\nabove\nthe map"] if maps.signed else ["0", "number\nabove\nthe map"]
-            bar.set_yticks(bar.get_yticks(), ends)
+        if scale == "site":
+            colour_bar(image, bar)
+        else:
+            _draw_key(bar, signed=maps.signed)
     return picture
 
 
@@ -126,6 +127,17 @@ def _label(
     else:
         return
     picture.write(left + wide, bottom, words, va="bottom", ha="right", fontsize=SMALL, color=colour)
+
+
+def _draw_key(bar: Axes, *, signed: bool) -> None:
+    """Draw the colours of maps that each have their own scale."""
+    show_map(
+        bar, np.linspace(1, -1 if signed else 0, 256)[:, None], signed=signed, extent=(0, 1, -1 if signed else 0, 1)
+    )
+    bar.yaxis.tick_right()
+    ends = ["−number", "0"] if signed else ["0"]
+    bar.set_yticks([-1, 0, 1] if signed else [0, 1], [*ends, "number\nabove\nthe map"])
+    bar.tick_params(length=2, pad=2)
 
 
 def _caption(maps: SiteMaps, shown: int, sort: Order, scale: str) -> str:

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike
 
 from hrnet_viz.figures.colours import SEQUENTIAL, SIGNED, Theme, theme_colours
 
+NOTHING = 1e-200  # range of a scale of which only the 0 is ever used
+
 
 def short(value: float, digits: int = 2) -> str:
     """Write a number shortly: 1.2, 0.034, 340, 3.4e+06, with a real minus sign."""
@@ -22,7 +24,7 @@ def short(value: float, digits: int = 2) -> str:
     if value == 0:
         return "0"
     size = abs(float(f"{value:.{digits - 1}e}"))
-    if 1e-3 <= size < 1e4:
+    if size >= 1e-3 and abs(value) < 1e4:
         text = f"{value:.{max(digits - 1 - floor(log10(size)), 0)}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
@@ -75,6 +77,8 @@ def show_map(
     low, high = low if vmin is None else vmin, high if vmax is None else vmax
     if signed:
         low, high = map_limits([low, high], signed=True)
+    if low == high:  # a constant map; matplotlib would make up a range around it
+        low, high = min(low, 0.0), max(high, 0.0) or NOTHING
     theme: Theme = getattr(axes.figure.canvas.figure, "theme", "light")
     colours = (SIGNED if signed else SEQUENTIAL).with_extremes(bad=theme_colours(theme).fault)
     image = axes.imshow(array, cmap=colours, vmin=low, vmax=high, interpolation="nearest", extent=extent, aspect="auto")
@@ -118,15 +122,15 @@ def colour_bar(
     low, high = (end or 0.0 for end in image.get_clim())
     room = max(bar.ax.bbox.width, bar.ax.bbox.height) / beside.figure.dpi
     close = (high - low) * (0.5 if orientation == "horizontal" else 0.17) / room  # nearer than this, numbers collide
-    numbers = [low, *([0.0] if low + close < 0 < high - close else []), high]
+    numbers = [low] if high - low <= 2 * NOTHING else [low, *([0.0] if low + close < 0 < high - close else []), high]
     axis = bar.ax.xaxis if orientation == "horizontal" else bar.ax.yaxis
     axis.set_major_locator(FixedLocator(numbers))
     axis.set_minor_locator(NullLocator())
     bar.set_ticks(numbers, labels=[short(number, digits) for number in numbers])
     if orientation == "horizontal":  # numbers at the ends stay within the bar, so that neighbours don't collide
         labels = axis.get_ticklabels()
-        labels[0].set_horizontalalignment("left")
         labels[-1].set_horizontalalignment("right")
+        labels[0].set_horizontalalignment("left")
     axis.set_tick_params(length=2, pad=2)
     if label:
         bar.set_label(label)

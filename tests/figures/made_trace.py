@@ -23,7 +23,7 @@ def made_trace(name="hrnet_w18_small_v1", size=128, photos=2, drop=()):
     values = {"input": x}
     for number, step in enumerate(net.plan.steps):
         site = step.site
-        if step.operation == "view":
+        if step.operation == "view" and not step.inner:
             values[site.name] = values[step.inputs[0]]
         elif step.operation == "add":
             values[site.name] = sum((values[source] for source in step.inputs[1:]), start=values[step.inputs[0]])
