@@ -164,7 +164,7 @@ def read_unit(trace: Trace, site: str | Site, sample: int = 0, channel: int | No
         sources=tuple(int(path.rpartition("-")[2]) for path in total.inputs),
         running=tuple(one[sample, channel].detach().cpu().double().numpy() for one in running),
         out=out.values[channel],
-        gap=float((running[-1] - trace[total]).abs().max()),
+        gap=float((running[-1] - trace[total]).detach().abs().max()),
     )
 
 
