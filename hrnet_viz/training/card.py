@@ -57,8 +57,9 @@ def write_model_card(name: str, metadata: Mapping[str, str], results: Sequence[M
     )
     sizes = " ".join(str(result["size"]) for result in results)
     measurement = (
-        f"Measured by `python -m hrnet_viz.evaluate {name} FOLDER/val --sizes {sizes}` on {results[0]['photos']} photos "
-        "that were not trained on. Some of them were looked at during the training; no weights were chosen by them. "
+        f"Measured by `python -m hrnet_viz.evaluate {name} FOLDER/val --sizes {sizes}` on {results[0]['photos']} "
+        "photos that were not trained on. Some of them were looked at during the training; "
+        "no weights were chosen by them. "
         "In brackets: the 95 % Wilson interval."
     )
     parts = [
@@ -116,11 +117,11 @@ def _describe_calibration(calibration: Mapping[str, Any], temperature: float, se
     if "error_before" not in calibration:
         return "No photo was held back, so no temperature was fitted."
     return (
-        f"One temperature, {temperature:.3f}, was fitted on {calibration['photos']} training photos that were held back "
-        f"(seed {seed}) and never trained on, at {', '.join(map(str, calibration['sizes']))} px together; `hv.load` "
-        "applies it, so that softmax of the logits is calibrated. On those photos the expected calibration error was "
-        f"{calibration['error_before']:.3f} before and {calibration['error_after']:.3f} after; on other photos it is in "
-        "the table above."
+        f"One temperature, {temperature:.3f}, was fitted on {calibration['photos']} training photos that were held "
+        f"back (seed {seed}) and never trained on, at {', '.join(map(str, calibration['sizes']))} px together; "
+        "`hv.load` applies it, so that softmax of the logits is calibrated. On those photos the expected calibration "
+        f"error was {calibration['error_before']:.3f} before and {calibration['error_after']:.3f} after; on other "
+        "photos it is in the table above."
     )
 
 
@@ -143,11 +144,11 @@ def _describe_history(provenance: Mapping[str, Any], history: Mapping[str, Any])
     end = "to the end of its schedule" if provenance["finished"] else f"to {provenance['progress']:.1%} of its schedule"
     settings = "; ".join(history.get("settings", []))
     told = (
-        f"{provenance['steps']} steps, {end}, {provenance['passes']} whole passes over the photos; photos seen: {seen}; "
-        f"{spell_duration(history['seconds'])} (h:mm:ss) of wall clock on a shared machine, in {history['sessions']} "
-        f"session(s){f': {settings}' if settings else ''}."
+        f"{provenance['steps']} steps, {end}, {provenance['passes']} whole passes over the photos; photos seen: "
+        f"{seen}; {spell_duration(history['seconds'])} (h:mm:ss) of wall clock on a shared machine, in "
+        f"{history['sessions']} session(s){f': {settings}' if settings else ''}."
     )
     return (
-        f"{told} Where a deadline was given, the plan was stretched or shortened to it, so the photos seen at each size "
-        "may differ from the planned epochs."
+        f"{told} Where a deadline was given, the plan was stretched or shortened to it, so the photos seen at each "
+        "size may differ from the planned epochs."
     )

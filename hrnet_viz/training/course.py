@@ -68,7 +68,7 @@ def find_phase(recipe: Recipe, progress: float) -> Phase:
     """The phase that this share of the schedule lies in."""
     done = progress * recipe.epochs
     for phase in recipe.phases:
-        if done < phase.epochs:
+        if done < phase.epochs - 1e-6:  # a sum of shares may fall short of the border by a rounding error
             return phase
         done -= phase.epochs
     return recipe.phases[-1]

@@ -156,7 +156,8 @@ class Training:
         labels = labels.to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=recipe.autocast == "bf16"):
             logits = net(x)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=recipe.smoothing)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        loss = F.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

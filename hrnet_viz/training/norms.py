@@ -38,7 +38,7 @@ class GlobalBatchNorm(nn.BatchNorm2d):
         """Normalise (N, C, H, W)."""
         if not self.training or not dist.is_initialized():
             return super().forward(x)
-        values = x.float()
+        values = x.to(torch.promote_types(x.dtype, torch.float32))  # sums of bfloat16 would be too coarse
         count: Tensor = _AddUp.apply(values.new_tensor([x.numel() / x.shape[1]]))
         mean: Tensor = _AddUp.apply(values.sum((0, 2, 3))) / count
         # A second sum, not the mean of squares: the difference of two large numbers would lose digits.

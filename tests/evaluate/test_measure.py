@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from hrnet_viz.data.photo import Photo
+from hrnet_viz.data.preparation import Preparation, prepare
+from hrnet_viz.evaluate.__main__ import main
+from hrnet_viz.evaluate.measure import match_classes, measure
+from hrnet_viz.evaluate.predict import normalise, predict
+from hrnet_viz.network import hrnet
+from hrnet_viz.training.photos import list_photos
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    net = hrnet("hrnet_w18_small_v1", num_outputs=3).train()
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.randn(8, 3, 64, 64))
+    net.classes = ("cat", "dog", "tench")
+    net.preparation = Preparation(size=(64, 64))
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("val")
+    chance = np.random.default_rng(0)
+    for name in ("tench", "cat"):
+        (root / name).mkdir()
+        for i in range(3):
+            Image.fromarray(chance.integers(0, 255, (50, 70, 3), dtype=np.uint8)).save(root / name / f"{i}.png")
+    return root
+
+
+def test_a_photo_is_prepared_as_the_net_prepares_it(net, folder):
+    paths = list_photos(folder).paths
+    photos = [Photo(np.array(Image.open(path)), path.stem) for path in paths]
+    with torch.no_grad():
+        expected = net(prepare(net, photos, size=96))
+    labels = [0, 0, 0, 2, 2, 2]
+    right = sum(int(row.argmax()) == label for row, label in zip(expected, labels, strict=True))
+    loss = float(torch.nn.functional.cross_entropy(expected, torch.tensor(labels)))
+    (result,) = measure(net, folder, [96], batch=4)
+    assert result.accuracy.value == pytest.approx(right / 6)
+    assert result.loss == pytest.approx(loss, rel=1e-3)
+    assert [one.n for one in result.per_class] == [3, 0, 3]
+
+
+def test_normalising_is_what_the_preparation_does():
+    pixels = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    preparation = Preparation(size=(8, 8))
+    photos = [Photo(one.permute(1, 2, 0).numpy(), "photo") for one in pixels]
+    ours = normalise(pixels, preparation.mean, preparation.std, channels_last=True)
+    assert torch.allclose(ours, preparation.tensor(photos), atol=1e-5)
+
+
+def test_batches_give_what_one_pass_gives(net):
+    pixels = torch.randint(0, 256, (5, 3, 64, 64), dtype=torch.uint8)
+    given = {"mean": net.preparation.mean, "std": net.preparation.std}
+    assert torch.allclose(predict(net, pixels, batch=2, **given), predict(net, pixels, batch=5, **given), atol=1e-4)
+
+
+def test_a_class_that_the_net_does_not_know_is_named():
+    assert match_classes(["tench", "cat"], ["cat", "dog", "tench"]) == [2, 0]
+    with pytest.raises(ValueError, match=r"doesn't know the class folders zebra\. It knows: cat, dog"):
+        match_classes(["cat", "zebra"], ["cat", "dog"])
+
+
+def test_the_command_prints_a_table_and_writes_json(net, folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HV_DEVICE", "cpu")
+    metadata = {
+        "format": "hrnet_viz",
+        "variant": "hrnet_w18_small_v1",
+        "classes": '["cat", "dog", "tench"]',
+        "mean": "[0.5, 0.5, 0.5]",
+        "std": "[0.25, 0.25, 0.25]",
+        "size": "64",
+        "fit": "squash",
+    }
+    save_file(
+        {name: value.contiguous() for name, value in net.state_dict().items()}, tmp_path / "w.safetensors", metadata
+    )
+    command = [str(tmp_path / "w.safetensors"), str(folder), "--sizes", "64", "96", "--json", str(tmp_path / "e.json")]
+    assert main(command) == 0
+    table = capsys.readouterr().out
+    assert "64 px" in table
+    assert "no photo" in table  # of dogs
+    assert [entry["size"] for entry in json.loads((tmp_path / "e.json").read_text())] == [64, 96]
+
+
+def test_errors_are_sentences(folder, tmp_path, capsys):
+    assert main([str(tmp_path / "none.safetensors"), str(folder)]) == 2
+    assert capsys.readouterr().err.strip()

@@ -1,0 +1,107 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from hrnet_viz.evaluate.measure import measure
+from hrnet_viz.evaluate.report import make_plain
+from hrnet_viz.training.__main__ import main
+from hrnet_viz.training.checkpoint import read_checkpoint
+from hrnet_viz.training.config import Phase, Recipe
+from hrnet_viz.training.export import export_weights, spell_command
+from hrnet_viz.weights.loading import load
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    into = tmp_path_factory.mktemp("run")
+    command = "--variant hrnet_w18_small_v1 --batch 8 --stored 40 --autocast off --held-back 0.2 --check-photos 0"
+    assert main(["train", str(folder), "--into", str(into), *command.split(), "--phases", "2@32"]) == 0
+    return into
+
+
+@pytest.fixture(scope="module")
+def exported(folder, run):
+    target = run / "colours.safetensors"
+    said = []
+    metadata = export_weights(
+        run / "checkpoint.pt", folder, target, size=40, sizes=(32, 64), note="Plain colours.", say=said.append
+    )
+    return target, metadata
+
+
+def test_the_file_is_half_precision_and_loads_as_a_calibrated_net(run, exported):
+    target, metadata = exported
+    with safe_open(target, "pt") as file:
+        kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        assert file.metadata() == metadata
+    assert {value.dtype for value in kept.values()} == {torch.float16, torch.int64}
+    average = read_checkpoint(run / "checkpoint.pt")["average"]
+    assert all(torch.equal(value, average[name].to(value.dtype)) for name, value in kept.items())
+
+    net = load(target)
+    assert net.classes == ("blue", "green", "red")
+    assert net.variant.name == "hrnet_w18_small_v1"
+    assert net.preparation.size == (40, 40)
+    assert net.preparation.fit == "squash"
+    temperature = float(metadata["temperature"])
+    assert torch.allclose(net.classifier.weight, kept["classifier.weight"].float() / temperature)
+
+
+def test_the_provenance_says_how_the_weights_came_about_and_names_no_place(folder, exported):
+    _, metadata = exported
+    provenance = json.loads(metadata["provenance"])
+    assert provenance["photos"] == {"trained_on": 30, "held_back": 6}
+    assert provenance["calibration"]["photos"] == 6
+    assert provenance["finished"] is True
+    assert provenance["recipe"]["phases"] == ["2@32"]
+    assert provenance["note"] == "Plain colours."
+    assert sum(provenance["history"]["photos"].values()) == provenance["steps"] * 8
+    assert str(folder) not in json.dumps(metadata)
+    assert str(folder.parent) not in json.dumps(metadata)
+
+
+def test_the_command_rebuilds_the_recipe():
+    from hrnet_viz.training.__main__ import build_parser
+
+    recipe = Recipe(
+        variant="hrnet_w18", phases=(Phase(1, (64, 96)), Phase(2, (128,))), seed=3, autocast="off", channels_last=False
+    )
+    _, *arguments = spell_command(recipe).removeprefix("python -m ").split()
+    options = vars(build_parser().parse_args(arguments))
+    values = {name: options[name] for name in vars(recipe) if name in options}
+    assert replace(Recipe(), **(values | {"phases": tuple(values["phases"])})) == recipe
+
+
+def test_other_photos_are_refused(run, tmp_path, folder):
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    (tmp_path / "train" / "cat" / "1.png").write_bytes((folder / "train" / "red" / "00.png").read_bytes())
+    with pytest.raises(ValueError, match="has the classes"):
+        export_weights(run / "checkpoint.pt", tmp_path, tmp_path / "x.safetensors", size=40, sizes=(32,))
+
+
+def test_the_card_tells_the_numbers_the_limits_and_the_way_to_rebuild(folder, exported, tmp_path):
+    target, metadata = exported
+    results = make_plain(measure(load(target), folder / "val", (32, 64)))
+    (tmp_path / "evaluation.json").write_text(json.dumps(results))
+    assert main(["card", str(target), str(tmp_path / "evaluation.json"), "--target", str(tmp_path / "card.md")]) == 0
+    card = (tmp_path / "card.md").read_text()
+    assert card.startswith("# Model card: colours\n")
+    for word in ("must not be used", "No photo is shipped", "Imagenette", "Seed 0", "Plain colours.", "32 px", "64 px"):
+        assert word in card
+    for result in results:
+        assert f"{result['accuracy']['value']:.1%}" in card
+        assert f"{result['calibration_error']:.3f}" in card
+    assert f"{float(metadata['temperature']):.3f}" in card
+    assert spell_command(Recipe.from_json(json.dumps(json.loads(metadata["provenance"])["recipe"]))) in card
+    assert str(folder.parent) not in card
+
+
+def test_a_card_needs_the_right_evaluation(exported, tmp_path, capsys):
+    (tmp_path / "evaluation.json").write_text('[{"classes": ["cat"]}]')
+    assert main(["card", str(exported[0]), str(tmp_path / "evaluation.json"), "--target", str(tmp_path / "x.md")]) == 2
+    assert "other classes" in capsys.readouterr().err
+    assert main(["card", str(exported[0]), str(tmp_path / "none.json")]) == 2
+    assert "JSON of its evaluation" in capsys.readouterr().err
