@@ -49,6 +49,12 @@ def test_each_map_has_its_own_scale_and_says_how_far_it_reaches(made):
     assert numbers_of(axes_called(picture, "scale")[0]) == ["0", "number\nabove\nthe map"]
 
 
+def test_a_scale_begins_at_0_also_where_no_value_does(made):
+    values = made["stage3.0.branch0"] + 5
+    picture = channel_grid(replaced(made, "stage3.0.branch0", values), "stage3.0.branch0")
+    assert {axes.images[0].get_clim()[0] for axes in axes_called(picture, "channel")} == {0}
+
+
 def test_one_scale_for_the_site(made):
     picture = channel_grid(made, "stage3.0.branch0", scale="site")
     greatest = float(made["stage3.0.branch0"][0].max())
