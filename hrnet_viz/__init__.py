@@ -9,6 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hrnet_viz.analysis.predictions import Prediction as Prediction
+    from hrnet_viz.analysis.predictions import predict as predict
     from hrnet_viz.data.photo import Photo as Photo
     from hrnet_viz.data.photo import PhotoError as PhotoError
     from hrnet_viz.data.preparation import Preparation as Preparation
@@ -27,10 +29,14 @@ if TYPE_CHECKING:
     from hrnet_viz.sites import SiteError as SiteError
     from hrnet_viz.tracing import Trace as Trace
     from hrnet_viz.tracing import trace as trace
+    from hrnet_viz.weights.loading import load as load
+    from hrnet_viz.weights.report import WeightsError as WeightsError
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Prediction": "analysis.predictions",
+    "predict": "analysis.predictions",
     "Photo": "data.photo",
     "PhotoError": "data.photo",
     "read_image": "data.reading",
@@ -49,6 +55,8 @@ _HOME = {
     "SiteError": "sites",
     "Trace": "tracing",
     "trace": "tracing",
+    "load": "weights.loading",
+    "WeightsError": "weights.report",
 }
 """Public name -> the module of this package that it lives in."""
 

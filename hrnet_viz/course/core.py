@@ -148,7 +148,7 @@ def kind_of(expected: Any) -> str:
 
 def describe(answer: Any) -> str:
     """Write an answer in a line."""
-    if hasattr(answer, "shape") and getattr(answer, "shape", ()):
+    if hasattr(answer, "shape") and len(answer.shape):
         return f"numbers of shape {tuple(answer.shape)}"
     if isinstance(answer, float):
         return f"{answer:.4g}"

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from hrnet_viz.figures.depth import summary as summary
+    from hrnet_viz.figures.diagrams.drawn import Diagram as Diagram
+    from hrnet_viz.figures.dot import DotNotFound as DotNotFound
+    from hrnet_viz.figures.drawing import diagram as diagram
+    from hrnet_viz.figures.drawing import exchange_diagram as exchange_diagram
+    from hrnet_viz.figures.graphs import autograd_graph as autograd_graph
     from hrnet_viz.figures.head import head_steps as head_steps
     from hrnet_viz.figures.maps import channel_grid as channel_grid
+    from hrnet_viz.figures.points import point_answers as point_answers
     from hrnet_viz.figures.streams import branches as branches
     from hrnet_viz.figures.streams import life_of_branch as life_of_branch
     from hrnet_viz.figures.style import Picture as Picture
@@ -20,10 +26,16 @@ if TYPE_CHECKING:
     from hrnet_viz.figures.units import exchange as exchange
 
 _HOME = {
+    "Diagram": "diagrams.drawn",
+    "DotNotFound": "dot",
+    "diagram": "drawing",
+    "exchange_diagram": "drawing",
+    "autograd_graph": "graphs",
     "channel_grid": "maps",
     "branches": "streams",
     "life_of_branch": "streams",
     "exchange": "units",
+    "point_answers": "points",
     "head_steps": "head",
     "summary": "depth",
     "Picture": "style",

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hrnet_viz.figures.colours import THEMES
-from hrnet_viz.figures.diagram import diagram, exchange_diagram
+from hrnet_viz.figures.drawing import diagram, exchange_diagram
 from hrnet_viz.figures.diagrams.drawn import Diagram
 
 VARIANT = "hrnet_w18"

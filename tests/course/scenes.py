@@ -1,11 +1,19 @@
-"""What the notebooks hand to the checkers, small enough for tests."""
+"""What the notebooks hand to the checkers and to the learner's cells, small enough for tests."""
 
 import hrnet_viz as hv
 
 
+def norm(bn, x):
+    """BatchNorm in eval mode, written out as in notebook 01."""
+    scale = bn.weight / (bn.running_var + bn.eps).sqrt()
+    shift = bn.bias - bn.running_mean * scale
+    return x * scale[:, None, None] + shift[:, None, None]
+
+
 def make_context():
-    """Give net, photo and trace under the names that the notebooks use."""
+    """Give net, photo, trace and functions under the names that the notebooks use."""
     import torch
+    from torch.nn import functional
 
     torch.manual_seed(0)
     net = hv.hrnet("hrnet_w18_small_v2", num_outputs=12)
@@ -13,4 +21,5 @@ def make_context():
     x = hv.prepare(net, photo, size=(96, 96))
     hv.settle_norms(net, torch.cat([x, x.flip(3)]))
     net.eval()
-    return {"net": net, "photo": photo, "trace": hv.trace(net, x), "device": hv.device()}
+    trace = hv.trace(net, x)
+    return {"net": net, "photo": photo, "trace": trace, "device": hv.device(), "F": functional, "norm": norm}

@@ -6,8 +6,9 @@ import torch
 
 from hrnet_viz.figures.colours import BRANCH_COLOURS, HEAD_COLOUR
 from hrnet_viz.figures.head import head_steps
+from hrnet_viz.figures.painting import short
 from hrnet_viz.sites import SiteError
-from tests.figures.made_trace import CLASSES, axes_called, made_trace, words_of
+from tests.figures.made_trace import CLASSES, axes_called, made_trace, numbers_of, words_of
 
 ROWS = [["head.incre0"], *([f"head.incre{b}", f"head.down{b - 1}", f"head.sum{b}"] for b in (1, 2, 3))]
 
@@ -40,6 +41,14 @@ def rgb(colour):
     from matplotlib.colors import to_rgb
 
     return to_rgb(colour)
+
+
+def test_every_scale_has_its_numbers(made):
+    picture = head_steps(made)
+    assert len(axes_called(picture, "scale of")) == len(ROWS) + 2
+    final = made["head.final"][0].double().square().mean(0).sqrt()
+    expected = [short(float(final.min())), short(float(final.max()))]
+    assert numbers_of(axes_called(picture, "scale of head.final")[0]) == expected
 
 
 def test_maps_show_all_channels_together(made):

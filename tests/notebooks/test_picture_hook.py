@@ -17,15 +17,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SETTING = ("pyproject.toml", "conftest.py", "tests/looking")
 
 MAKE_PICTURE = """
+import base64
 import io
-from IPython.display import Image as Shown
 import numpy as np
 from PIL import Image
 y, x = np.mgrid[:96, :128]
 maps = np.dstack([x + y, 2 * x, 255 - y]).astype(np.uint8)
 buffer = io.BytesIO()
 Image.fromarray(maps).save(buffer, "PNG")
-Shown(buffer.getvalue())
+from IPython.display import display
+display({"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": "Map from 1.2 to −4e+06."}, raw=True)
 """.strip()
 
 
@@ -40,14 +41,14 @@ def encode(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def store(path: Path, png: bytes | None, *, tags=(), execution_count=1) -> None:
+def store(path: Path, png: bytes | None, *, tags=(), execution_count=1, words="Map from 1.2 to −4e+06.") -> None:
     """Write a notebook of one cell that makes the picture, with ``png`` as what it is said to have shown."""
     cell = nbformat.v4.new_code_cell(MAKE_PICTURE, execution_count=execution_count, metadata={"tags": list(tags)})
     if png is not None:
-        data = {"text/plain": "<IPython.core.display.Image object>"}
+        data = {"text/plain": words}
         if png:
             data["image/png"] = base64.b64encode(png).decode()
-        cell.outputs = [nbformat.v4.new_output("execute_result", data, execution_count=1)]
+        cell.outputs = [nbformat.v4.new_output("display_data", data)]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), path)
 
@@ -62,10 +63,12 @@ SEEDED = {
     "garbage": (b"\x89PNG\r\n\x1a\n" + bytes(range(200)), {}, "the stored picture is 208 bytes that are not"),
     "cut_off": (encode(NOISE)[:5000], {}, "the stored picture is 5000 bytes that are not"),
     "other_size": (encode(draw_the_same().resize((256, 192))), {}, "stored 256 x 192 px, fresh 128 x 96 px"),
-    "only_text_left": (b"", {}, "0 pictures are stored, the cell now shows 1"),
+    "only_text_left": (b"", {}, "Cell outputs differ"),
     "stripped": (None, {}, "Unexpected output fields"),
     "never_run": (None, {"execution_count": None}, "stored without having been run"),
     "varies": (encode(NOISE), {"tags": ["picture-varies"]}, None),
+    "other_numbers_in_words": (encode(draw_the_same()), {"words": "Map from 1.25 to −3e+06."}, None),
+    "other_words": (encode(draw_the_same()), {"words": "Nap from 1.2 to −4e+06."}, "mismatch 'text/plain'"),
     "varies_but_garbage": (b"no picture", {"tags": ["picture-varies"]}, "the stored picture is 10 bytes that are not"),
 }
 
