@@ -93,6 +93,7 @@ def export_weights(
     target.parent.mkdir(parents=True, exist_ok=True)
     unfinished = target.with_suffix(".unfinished")
     save_file(weights, unfinished, metadata)
+    unfinished.chmod(0o644)  # safetensors writes files that nobody else may read
     unfinished.replace(target)
     say(f"Wrote {target.name}, {target.stat().st_size / 1e6:.1f} MB, temperature {calibration['temperature']:.3f}.")
     return metadata
