@@ -41,9 +41,10 @@ from hrnet_viz.tracing import Trace
 
 WIDTH = 10  # in
 ROOM = 0.9  # in, for a map in each direction
-SIGN = 0.3  # in, between maps
+SIGN = 0.24  # in, between maps
 ROW_GAP = 0.12  # in
-STEP = 0.42  # in, room for an arrow between steps
+STEP = 0.4  # in, room for an arrow between steps
+BAR_ROOM = 0.46  # in, for an upright bar with its numbers
 POOL_ROWS = 16
 NAMES = 1.5  # in, room for the names of classes
 
@@ -101,9 +102,11 @@ def head_steps(trace: Trace, *, sample: int = 0, most: int = 5, theme: Theme | N
         middle = top + ONE_LINE + high / 2
         draw_arrow(picture, (left - STEP + 0.04, middle), (left - 0.06, middle))
         panel = Panel(final.energy, final.site.name, colour=HEAD_COLOUR, limits=map_limits(final.energy, signed=False))
-        draw_panel(picture, panel, left, top, size, bar=False)
-        draw_arrow(picture, (left + wide + 0.06, middle), (left + wide + STEP - 0.04, middle))
-        pooled = left + wide + STEP
+        image = draw_panel(picture, panel, left, top, size, bar=False)
+        bar = picture.inches(left + wide + 0.08, top + ONE_LINE, 0.07, high, label="scale of head.final")
+        colour_bar(image, bar)
+        pooled = left + wide + BAR_ROOM + STEP
+        draw_arrow(picture, (pooled - STEP + 0.04, middle), (pooled - 0.06, middle))
         _draw_pool(picture, pool, (pooled, top), (WIDTH - MARGIN - pooled, high))
         draw_arrow(picture, (pooled + 0.5, top - 0.08), (pooled + 0.5, top - 0.36))
         _draw_answers(picture, answers, (left, 0), (WIDTH - MARGIN - left, top - 0.42))
@@ -132,7 +135,7 @@ def _draw_pool(picture: Picture, pool: Floats, place: tuple[float, float], size:
     left, top = place
     rows = POOL_ROWS if len(pool) % POOL_ROWS == 0 else 1
     cells = pool.reshape(rows, -1)
-    wide, high = fit_cells((size[0] - 0.45, size[0]), cells.shape)
+    wide, high = fit_cells((size[0] - 0.74, size[0]), cells.shape)
     high = min(high, size[1] * 0.62)
     picture.write(left, top, "head.pool", fontsize=SMALL, fontweight="bold")
     axes = picture.inches(left, top + ONE_LINE, wide, high, label="head.pool")
