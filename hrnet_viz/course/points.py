@@ -119,7 +119,7 @@ def match_budget(budget: int, size: int = 64) -> SerialNet:
     return min((SerialNet(width) for width in range(4, 33)), key=lambda net: abs(multiply_adds(net, size) - budget))
 
 
-def train(net: nn.Module, scenes: Scenes, steps: int = 60, batch: int = 32, seed: int = 0) -> list[float]:
+def train(net: nn.Module, scenes: Scenes, steps: int = 50, batch: int = 16, seed: int = 0) -> list[float]:
     """Teach a net to find the point; give the loss (cross-entropy over cells) of every step."""
     torch.manual_seed(seed)
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
