@@ -7,7 +7,8 @@ per cell of stride 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -125,17 +126,29 @@ def train(net: nn.Module, scenes: Scenes, steps: int = 50, batch: int = 16, seed
     optimizer = torch.optim.Adam(net.parameters(), lr=3e-3)
     net.train()
     losses = []
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * (1 - step / steps)
-        chosen = torch.randint(len(scenes.places), (batch,))
-        loss = functional.cross_entropy(net(scenes.pictures[chosen]).flatten(1), scenes.cells[chosen])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
+    with one_thread():
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = 3e-3 * (1 - step / steps)
+            chosen = torch.randint(len(scenes.places), (batch,))
+            loss = functional.cross_entropy(net(scenes.pictures[chosen]).flatten(1), scenes.cells[chosen])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.item())
     net.eval()
     return losses
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: nets this small gain nothing from two, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.no_grad()
