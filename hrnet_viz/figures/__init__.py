@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hrnet_viz.figures.drawing import exchange_diagram as exchange_diagram
     from hrnet_viz.figures.graphs import autograd_graph as autograd_graph
     from hrnet_viz.figures.head import head_steps as head_steps
+    from hrnet_viz.figures.heads import head_choices as head_choices
     from hrnet_viz.figures.maps import channel_grid as channel_grid
     from hrnet_viz.figures.points import point_answers as point_answers
     from hrnet_viz.figures.streams import branches as branches
@@ -36,6 +37,7 @@ _HOME = {
     "life_of_branch": "streams",
     "exchange": "units",
     "point_answers": "points",
+    "head_choices": "heads",
     "head_steps": "head",
     "summary": "depth",
     "Picture": "style",
