@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hrnet_viz.figures.cuts import cut_effects as cut_effects
     from hrnet_viz.figures.depth import summary as summary
     from hrnet_viz.figures.diagrams.drawn import Diagram as Diagram
     from hrnet_viz.figures.dot import DotNotFound as DotNotFound
@@ -37,6 +38,7 @@ _HOME = {
     "life_of_branch": "streams",
     "exchange": "units",
     "point_answers": "points",
+    "cut_effects": "cuts",
     "head_choices": "heads",
     "head_steps": "head",
     "summary": "depth",
