@@ -17,7 +17,7 @@ from hrnet_viz.figures.diagrams.sheet import FONT
 from hrnet_viz.figures.dot import DotNotFound, Engine, run_dot
 
 FEW_COLOURS = 60
-"""A drawing of so few colours is stored with a palette: three times smaller, and only the edges of letters soften."""
+"""A drawing of so few colours fits a palette as it is: three times smaller, and only the edges of letters soften."""
 
 NOTEBOOK_DPI = 144
 """Two pixels per point: what a notebook stores is sharp on a fine screen, and shown at half that size."""
@@ -91,8 +91,11 @@ class Diagram:
             corner = (round(place.left[0] * scale), round(place.top[1] * scale))
             page.paste(small, corner, small if small.mode == "RGBA" else None)
         buffer = io.BytesIO()
-        if not self.pictures and len(set(re.findall(r'"#[0-9a-f]{6}"', self.source))) <= FEW_COLOURS:
-            page = page.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        if not self.pictures:
+            few = len(set(re.findall(r'"#[0-9a-f]{6}"', self.source))) <= FEW_COLOURS
+            # Numbers laid over bring many colours: only a palette that is fitted to them keeps each where it was.
+            means = 0 if few else 1
+            page = page.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=means, dither=Image.Dither.NONE)
         page.save(buffer, format="PNG")
         return buffer.getvalue()
 
