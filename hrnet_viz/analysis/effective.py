@@ -13,12 +13,11 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.analysis.exchanges import cut_paths, kept_exchanges
-from hrnet_viz.analysis.interventions import Photos
+from hrnet_viz.analysis.interventions import Photos, read_input
 from hrnet_viz.analysis.receptive import Box, check_cell, receptive_box
-from hrnet_viz.data.preparation import prepare, read_photos
 from hrnet_viz.runner import run
 from hrnet_viz.sites import Site
-from hrnet_viz.tracing import Trace, evaluating
+from hrnet_viz.tracing import evaluating
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -108,7 +107,7 @@ def effective_field(
     """
     found = net.plan.sites[net.plan.resolve(site)]
     cut = sorted(cut_paths(net.plan, exchanges) - {found.landmark})  # a path that is asked for is looked at whole
-    x, photos = _read(net, photo)
+    x, photos = read_input(net, photo)
     size = (x.shape[-2], x.shape[-1])
     place = check_cell(found, cell, size) if found.stride is not None else None
     if place is None and cell is not None:
@@ -133,12 +132,3 @@ def effective_field(
         energy=shares.mean(0),
         box=receptive_box(net, found, place, size, exchanges=exchanges),
     )
-
-
-def _read(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
-    if isinstance(photo, Trace):
-        return photo.input, tuple(one.name for one in photo.photos)
-    if isinstance(photo, Tensor):
-        return prepare(net, photo), ()
-    photos = read_photos(photo)
-    return prepare(net, photos), tuple(one.name for one in photos)

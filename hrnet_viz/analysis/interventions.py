@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.analysis.places import EditSites, Place, read_places
+from hrnet_viz.data.preparation import prepare, read_photos
 from hrnet_viz.runner import run, size_at
 from hrnet_viz.tracing import Trace, evaluating, trace
 
@@ -121,6 +122,16 @@ def exact(base: Trace) -> Trace:
     like = base.input
     kept = {name: value for name, value in base.items() if (value.dtype, value.device) == (like.dtype, like.device)}
     return base if len(kept) == len(base) else replace(base, tensors=kept)
+
+
+def read_input(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
+    """Give what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
+    if isinstance(photo, Trace):
+        return photo.input, tuple(one.name for one in photo.photos)
+    if isinstance(photo, Tensor):
+        return prepare(net, photo), ()
+    photos = read_photos(photo)
+    return prepare(net, photos), tuple(one.name for one in photos)
 
 
 def describe_photos(photos: Photos | None) -> str:
