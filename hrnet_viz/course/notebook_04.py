@@ -122,7 +122,8 @@ EXERCISES = (
         minutes=10,
         stub="logits = None",
         solution=(
-            'y = trace["head.incre3"] + net.downsamp_modules[2](trace["head.incre2"])\n'
+            "carry = net.downsamp_modules[2]\n"
+            'y = trace["head.incre3"] + carry(trace["head.incre2"])\n'
             "logits = net.classifier(net.pool(net.final_layer(y)))"
         ),
         expected=_cut,

@@ -58,7 +58,7 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
         width,
         ABOVE + high,
         theme,
-        title=f"What a cut does to {words}",
+        title=f"What a cut does to “{words}”",
         caption=f"Change of its score, which is {short(before, 3)} without a cut. Each bar is one cut, made alone; all "
         "bars share one scale.",
         alt=_describe(effects, words, before),
