@@ -30,7 +30,7 @@ lab: venv  ## open the first notebook in JupyterLab
 	$(PY) -m jupyterlab $(AS_ROOT) notebooks/00_quickstart.ipynb
 
 test: venv  ## unit tests, all notebooks through nbval, the browser on one notebook per kind of widget
-	$(PY) -m pytest tests -m "not browser"
+	$(PY) -m pytest tests -m "not browser" -n auto --dist loadfile
 	$(PY) -m pytest --nbval notebooks/
 	$(PY) -m pytest tests -m browser $(BROWSER)
 

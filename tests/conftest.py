@@ -10,6 +10,8 @@ import pytest
 from tests.looking.pictures import explain_difference
 
 os.environ["MPLBACKEND"] = "Agg"  # before anything imports matplotlib; the tests' child processes inherit it
+# Nets as small as those of the tests gain nothing from more threads, and lose much where several processes share cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 GOLDEN_DPI = 50
 

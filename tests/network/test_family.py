@@ -36,7 +36,16 @@ def test_keys_order_and_shapes_are_the_published_ones(name):
     ours.load_state_dict(theirs.state_dict(), strict=True, assign=True)
 
 
-@pytest.mark.parametrize("name", ["hrnet_w18_small_v1", "hrnet_w18_small_v2", "hrnet_w18", "hrnet_w30"])
+@pytest.mark.parametrize("name", ["hrnet_w30", "hrnet_w32", "hrnet_w40", "hrnet_w44", "hrnet_w48", "hrnet_w64"])
+def test_outputs_of_the_wide_nets_agree_with_timm(name):
+    theirs, ours = timm.create_model(name, num_classes=3).eval(), hrnet(name, num_outputs=3).eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(1, 3, 32, 64)
+    with torch.no_grad():
+        assert relative_difference(ours(x), theirs(x)) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["hrnet_w18_small_v1", "hrnet_w18_small_v2", "hrnet_w18"])
 def test_outputs_agree_with_timm(name, twins):
     theirs, ours = twins(name)
     x = torch.randn(2, 3, 64, 96)
