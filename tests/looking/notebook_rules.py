@@ -68,7 +68,7 @@ def keeps_little_widget_state(nb: Notebook) -> Iterator[str]:
 
 def count_words(markdown: str) -> int:
     """Words that a reader reads: no code blocks, tags, formulas, link targets."""
-    for noise in (r"```.*?```", r"<[^>]+>", r"\$\$.*?\$\$", r"\$[^$\n]+\$", r"\]\([^)]*\)"):
+    for noise in (r"```.*?```", r"</?[a-zA-Z][^>]*>", r"\$\$.*?\$\$", r"\$[^$\n]+\$", r"\]\([^)]*\)"):
         markdown = re.sub(noise, " ", markdown, flags=re.DOTALL)
     return len(re.findall(r"\w[\w'\u2019.<>-]*", markdown))
 
