@@ -202,24 +202,25 @@ def draw_where(pixels: ArrayLike, maps: Mapping[str, Tensor], words: str, *, the
         words: what the maps are of, "Grad-CAM for cat".
         theme: "light" or "dark"; the default theme if None.
     """
-    side, gap, left = 2.0, 0.7, 0.12
+    side, gap, left, top = 2.0, 0.9, 0.12, 0.55
     values = {site: map_.detach().float().cpu().numpy() for site, map_ in maps.items()}
     ranges = {site: f"{short(float(one.min()))} to {short(float(one.max()))}" for site, one in values.items()}
     with new_picture(
         WIDTH,
-        side + 0.5,
+        side + top + 0.1,
         theme,
         title=words,
         caption="Each map has a scale of its own, symmetric about 0, and its raw range above it: compare places within "
         "a map, not colours between maps.",
         alt=f"{words}: the photo and {len(maps)} maps. {'; '.join(f'{site} {told}' for site, told in ranges.items())}.",
     ) as picture:
-        axes = picture.inches(left, 0.4, side, side)
+        axes = picture.inches(left, top, side, side)
         axes.imshow(np.asarray(pixels), interpolation="nearest", aspect="auto")
         axes.set(xticks=[], yticks=[])
-        picture.write(left, 0.12, "what the net sees")
+        picture.write(left, 0.32, "what the net sees")
         for number, (site, one) in enumerate(values.items(), start=1):
             place = left + number * (side + gap)
-            show_map(picture.inches(place, 0.4, side, side), one, signed=True)
-            picture.write(place, 0.12, f"{site}: {ranges[site]}")
+            show_map(picture.inches(place, top, side, side), one, signed=True)
+            picture.write(place, 0.12, site, fontweight="bold")
+            picture.write(place, 0.32, ranges[site], color=theme_colours(picture.theme).muted)
     return picture

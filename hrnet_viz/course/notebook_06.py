@@ -93,7 +93,7 @@ EXERCISES = (
             "live = hv.trace(net, trace.input, grad=True)\n"
             'value = live["stage3.1.fuse0<-2"]\n'
             '(slope,) = torch.autograd.grad(live["logits"][0, row], value)\n'
-            "predicted = -float((slope * value).sum())"
+            "predicted = -(slope * value).sum().item()"
         ),
         expected=_predicted,
         hints=(

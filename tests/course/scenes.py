@@ -1,6 +1,8 @@
 """What the notebooks hand to the checkers and to the learner's cells, small enough for tests."""
 
 import hrnet_viz as hv
+from hrnet_viz.analysis.ablation import ablate
+from hrnet_viz.analysis.sweep import sweep
 
 
 def norm(bn, x):
@@ -23,4 +25,5 @@ def make_context():
     net.eval()
     trace = hv.trace(net, x)
     known = {"net": net, "photo": photo, "trace": trace, "device": hv.device(), "target": 0}
+    known |= {"row": 0, "ablate": ablate, "swept": sweep(net, trace, target=0)}
     return known | {"F": functional, "norm": norm}
