@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 import hrnet_viz as hv
 from hrnet_viz.analysis.head_choices import compare_heads
+from hrnet_viz.figures.colours import BRANCH_COLOURS
 from hrnet_viz.figures.heads import TALL, head_choices
 from tests.figures.made_trace import complain_about_words, words_of
 
@@ -35,6 +37,12 @@ def test_blocks_are_as_high_as_their_maps_have_rows():
     picture = head_choices(choices_of())
     heights = {round(patch.get_height() / TALL, 4) for patch in picture.axes[0].patches if hasattr(patch, "get_height")}
     assert {1, 1 / 2, 1 / 4, 1 / 8} <= heights
+
+
+def test_exactly_the_streams_that_v1_leaves_unread_are_dashed():
+    patches = [patch for patch in head_choices(choices_of()).axes[0].patches if hasattr(patch, "get_height")]
+    dashed = [to_hex(patch.get_edgecolor()) for patch in patches if patch.get_linestyle() != "solid"]
+    assert dashed == list(BRANCH_COLOURS[1:])
 
 
 def test_alt_text_tells_what_each_head_reads_and_gives():
