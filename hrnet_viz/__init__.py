@@ -9,8 +9,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hrnet_viz.analysis.ablation import ablate as ablate
+    from hrnet_viz.analysis.cam import cam as cam
+    from hrnet_viz.analysis.contributions import contributions as contributions
+    from hrnet_viz.analysis.effective import effective_field as effective_field
+    from hrnet_viz.analysis.fusion import fusion as fusion
     from hrnet_viz.analysis.predictions import Prediction as Prediction
     from hrnet_viz.analysis.predictions import predict as predict
+    from hrnet_viz.analysis.receptive import receptive_field as receptive_field
+    from hrnet_viz.analysis.statistics import measure_sites as measure_sites
+    from hrnet_viz.analysis.sweep import sweep as sweep
     from hrnet_viz.data.photo import Photo as Photo
     from hrnet_viz.data.photo import PhotoError as PhotoError
     from hrnet_viz.data.preparation import Preparation as Preparation
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from hrnet_viz.data.samples import photo_names as photo_names
     from hrnet_viz.devices import device as device
     from hrnet_viz.explorer.sliders import MapSliders as MapSliders
+    from hrnet_viz.explorer.widget import explore as explore
     from hrnet_viz.network.net import HRNet as HRNet
     from hrnet_viz.network.net import hrnet as hrnet
     from hrnet_viz.network.settling import settle_norms as settle_norms
@@ -35,6 +44,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "ablate": "analysis.ablation",
+    "cam": "analysis.cam",
+    "contributions": "analysis.contributions",
+    "effective_field": "analysis.effective",
+    "fusion": "analysis.fusion",
+    "receptive_field": "analysis.receptive",
+    "measure_sites": "analysis.statistics",
+    "sweep": "analysis.sweep",
+    "explore": "explorer.widget",
     "Prediction": "analysis.predictions",
     "predict": "analysis.predictions",
     "Photo": "data.photo",

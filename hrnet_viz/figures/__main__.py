@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hrnet_viz.figures.colours import THEMES
-from hrnet_viz.figures.drawing import diagram, exchange_diagram
 from hrnet_viz.figures.diagrams.drawn import Diagram
+from hrnet_viz.figures.drawing import diagram, exchange_diagram
 
 VARIANT = "hrnet_w18"
 MODULE = "stage4.1"

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.figures.colours import STEM_COLOUR, Theme, ink_on, theme_colours, tint
-from hrnet_viz.figures.drawing import find_module, ready
 from hrnet_viz.figures.diagrams.drawn import Diagram
 from hrnet_viz.figures.diagrams.marks import site_colour
 from hrnet_viz.figures.diagrams.sheet import FONT
+from hrnet_viz.figures.drawing import find_module, ready
 from hrnet_viz.runner import run, size_at
 from hrnet_viz.tracing import evaluating
 

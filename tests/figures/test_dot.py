@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from hrnet_viz.figures import dot
-from hrnet_viz.figures.drawing import diagram
 from hrnet_viz.figures.dot import DotNotFound, find_dot, run_dot
+from hrnet_viz.figures.drawing import diagram
 from hrnet_viz.figures.graphs import autograd_graph
 
 SHELL = shutil.which("sh")
