@@ -18,7 +18,7 @@ BOX, SMALL, CROSSING, GAP = (36.0, 26.0), (12.0, 18.0), 56.0, 9.0
 """Size of a box, of a hand-over; width of an exchange; space between columns."""
 
 SUM, STEP = 16.0, 6.0  # diameter of a sum, and from it to what leaves it
-PORT = 7.0  # distance between the ends of paths at a sum
+PORT = 4.0  # distance between the ends of paths at a sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class _Writer:
         source, target = site.source or 0, site.branch or 0
         paths = len(self.plan.sites[site.feeds[0]].inputs)
         start = (self.left + BOX[0], _row(source))
-        x = self.left + BOX[0] + CROSSING - SUM / 2 + 2
+        x = self.left + BOX[0] + CROSSING + 2  # a little under the sum, which is drawn later
         y = _row(target) if source == target else _row(target) + PORT * (source - (paths - 1) / 2)
         self.nodes.append(Node(site, x, y, start=start))
 
@@ -219,18 +219,14 @@ def _lines(nodes: dict[str, Node]) -> Iterator[tuple[str, str, str]]:
 
 
 def _alike(node: Node, nodes: dict[str, Node]) -> tuple[str, ...]:
-    """Give the same thing at all resolutions; for a path, all paths into its sum."""
+    """Give the same thing at all resolutions; for a path, the branches of its module."""
     site = node.site
-    if site.kind == "fuse_path":
-        return tuple(other for other in nodes if nodes[other].site.feeds == site.feeds)
     if site.kind == "head" and site.branch is not None:
         return tuple(name for name in nodes if name[:-1] == site.name[:-1])
-    same = (site.kind, site.stage, site.module)
-    return (
-        tuple(name for name, other in nodes.items() if (other.site.kind, other.site.stage, other.site.module) == same)
-        if site.stage
-        else (site.name,)
-    )
+    if site.stage is None:
+        return (site.name,)
+    same = ("branch" if site.kind == "fuse_path" else site.kind, site.stage, site.module)
+    return tuple(name for name, one in nodes.items() if (one.site.kind, one.site.stage, one.site.module) == same)
 
 
 def _neighbours(node: Node, nodes: dict[str, Node]) -> tuple[str, str, str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import ceil
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,7 @@ class Server:
             "rows": entry.picture.shape[0],
             "columns": entry.picture.shape[1],
             "box": entry.box,
+            "sizes": [" × ".join(str(ceil(side / 2**k)) for side in entry.picture.shape[:2]) for k in (2, 3, 4, 5)],
             "words": describe(prediction),
             "outside": outside,
             "best": self.rank_labels(name)[0],

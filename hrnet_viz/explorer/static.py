@@ -17,6 +17,9 @@ from hrnet_viz.tracing import Trace
 if TYPE_CHECKING:
     from hrnet_viz.explorer.server import Server
 
+LARGEST_STORED = 90_000  # bytes; a notebook writes a third more, and the front end beside it
+SHARPNESSES = (1, 0.85, 0.7, 0.5)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -133,6 +136,13 @@ _DRAWN: dict[str, Callable[[Scene], Picture]] = {
     "ablation": _draw_edit,
     "photos": _draw_head,
 }
+
+
+def draw_small(picture: Picture) -> bytes:
+    """Give a PNG that a notebook may store: as sharp as fits into ``LARGEST_STORED`` bytes."""
+    return next(
+        (png for png in map(picture.png, SHARPNESSES) if len(png) <= LARGEST_STORED), picture.png(SHARPNESSES[-1])
+    )
 
 
 def find_sum(plan: Plan, site: Site) -> str:

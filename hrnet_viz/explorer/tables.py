@@ -35,22 +35,25 @@ def rank(numbers: Numbers) -> list[int]:
 
 
 def list_answers(labels: Sequence[str], logits: Numbers, *, outside: bool) -> dict[str, Any]:
-    """Give the table of the most probable classes; a bar goes from 0 to the probability."""
+    """Give the table of the most probable classes; a bar is (start, length, mark) in shares of its room."""
     chances = softmax(logits)
-    rows = [[labels[k], [0, chances[k]], percent(chances[k]), short(float(logits[k]), 4)] for k in rank(logits)]
+    rows = [[labels[k], [0, chances[k], 0], percent(chances[k]), short(float(logits[k]), 4)] for k in rank(logits)]
     what = "Answers among the trained classes, none of which is the name of this photo" if outside else "Answers"
     return {"caption": what, "heads": ["class", "probability", "in numbers", "logit"], "rows": rows}
 
 
 def list_changes(labels: Sequence[str], before: Numbers, after: Numbers) -> dict[str, Any]:
-    """Give the table of logits before and after an edit; bars have one scale, and a mark at the logit before."""
+    """Give the table of logits before and after an edit.
+
+    A bar is (start, length, mark) in shares of its room: from 0 to the logit now, with a mark at the logit before.
+    """
     low, high = min(0.0, before.min(), after.min()), max(0.0, before.max(), after.max())
     span = high - low or 1.0
     old, new = softmax(before), softmax(after)
     rows = []
     for k in rank(before):
         numbers = (before[k], after[k], after[k] - before[k])
-        bar = [float((value - low) / span) for value in (0.0, after[k], before[k])]
+        bar = [float(part / span) for part in (min(0.0, after[k]) - low, abs(after[k]), before[k] - low)]
         rows.append([labels[k], bar, *(short(float(value), 4) for value in numbers), percent(old[k]), percent(new[k])])
     which = "All classes" if len(labels) <= MOST else f"The {MOST} classes with the highest logits before"
     heads = ["class", "logit now (line: before)", "before", "now", "change", "probability before", "now"]

@@ -12,7 +12,7 @@ import traitlets
 from hrnet_viz.explorer.description import CHOICES, STATE
 from hrnet_viz.explorer.front_end import read_module, read_style
 from hrnet_viz.explorer.server import Server
-from hrnet_viz.explorer.static import draw_static
+from hrnet_viz.explorer.static import draw_small, draw_static
 
 if TYPE_CHECKING:
     from hrnet_viz.data.reading import ImageSource
@@ -92,6 +92,7 @@ class Explorer(anywidget.AnyWidget):
         rows, columns = entry.picture.shape[:2]
         start = {
             "photo": entry.name,
+            "site": net.sites(kind="branch", stage=3)[0].name,
             "place": (rows // 2, columns // 2),
             "edited": net.sites(kind="fuse_path")[-1].name,
         }
@@ -128,6 +129,7 @@ class Explorer(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Close the explorer and let go of the net, the photos and all tensors."""
+        self.layout.close()  # a widget of its own, which would stay
         super().close()
         self.on_msg(self._hear, remove=True)
         self.__dict__.pop("_server", None)
@@ -137,9 +139,8 @@ class Explorer(anywidget.AnyWidget):
         from IPython import display
 
         publish: Any = display.publish_display_data
-        figure = self.figure()
         publish({"text/html": ONE_OF_TWO, "text/plain": ""})
-        publish({"image/png": figure.png(1), "text/plain": "Explorer, stored picture"})
+        publish({"image/png": draw_small(self.figure()), "text/plain": "Explorer, stored picture"})
         bundle = self._repr_mimebundle_()
         publish(bundle[0] if isinstance(bundle, tuple) else bundle)
 
@@ -148,8 +149,8 @@ class Explorer(anywidget.AnyWidget):
             return
         try:
             answer = self._server.answer(content["question"], b"".join(bytes(part) for part in buffers))
-        except (ValueError, TypeError) as error:  # whatever is wrong with a question is told to the page
-            self.send({"answer": content["ask"], "error": str(error)})
+        except Exception as error:  # noqa: BLE001  # a page that gets no answer would wait for ever
+            self.send({"answer": content["ask"], "error": str(error) or type(error).__name__})
         else:
             self.send({"answer": content["ask"], "meta": answer.meta}, [answer.data])
 

@@ -9,19 +9,16 @@ function createBranches(app) {
   const node = make("div", {}, createControls(show), row, note);
   const lane = app.lane();
   const views = createViews(app, row, true);
-
   function draw(changed) {
     show.draw();
     if (has(changed, "photo", "site", "show", "channel")) lane(load);
     else views.draw();
   }
-
   async function load() {
     const alike = app.nodes.has(app.state.site) ? app.landmark().alike : [app.state.site];
     const all = await Promise.all(alike.map((site) => app.source.maps(app.state.photo, site)));
     views.show(all.map((maps) => ({ title: maps.site, colour: app.nodes.get(maps.site)?.colour, ...choose(maps) })));
   }
-
   function choose(maps) {
     const { channels, rows, columns, energy } = maps;
     const cells = `${rows} \u00d7 ${columns} cells`;
@@ -33,7 +30,6 @@ function createBranches(app) {
     const plane = takePlane(maps, channel);
     return { plane, detail: `${cells}, channel ${channel}, ${range(plane.low, plane.high)}` };
   }
-
   return { node, draw };
 }
 

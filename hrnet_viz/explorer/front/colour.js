@@ -6,8 +6,10 @@ function readTables(bytes) {
   return { sequential: table(0), signed: table(768) };
 }
 
-const readPixels = (bytes) => Uint32Array.from(
-  { length: bytes.length / 3 }, (_, k) => (255 << 24) | (bytes[3 * k + 2] << 16) | (bytes[3 * k + 1] << 8) | bytes[3 * k]);
+function readPixels(bytes) {
+  const pixel = (k) => (255 << 24) | (bytes[k + 2] << 16) | (bytes[k + 1] << 8) | bytes[k];
+  return Uint32Array.from({ length: bytes.length / 3 }, (_, k) => pixel(3 * k));
+}
 
 /** Put pixels on a canvas of their size. */
 function putPixels(canvas, pixels, columns) {
@@ -33,8 +35,7 @@ function lookUp(tables, { signed, low, high }, [from, to]) {
 
 /** A map out of float32 numbers, as indices with their limits, and the numbers themselves. */
 function quantise(numbers, rows, columns, signed) {
-  let low = Infinity;
-  let high = -Infinity;
+  let [low, high] = [Infinity, -Infinity];
   for (const value of numbers) {
     if (value < low) low = value;
     if (value > high) high = value;
@@ -78,7 +79,7 @@ function createBar(app) {
   const canvas = make("canvas", { "aria-hidden": "true" });
   const [low, zero, high] = [0, 0, 0].map(() => make("span"));
   const node = make("div", { class: "hv-bar" }, canvas, low, zero, high);
-  let drawn = null;
+  let drawn;
   function show([from, to], signed) {
     low.textContent = short(from);
     high.textContent = short(to);

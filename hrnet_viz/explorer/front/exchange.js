@@ -9,46 +9,34 @@ function createExchange(app) {
   const equation = make("p", { class: "hv-equation" });
   const table = make("table", { class: "hv-shares" });
   const node = make("div", {},
-    createControls(slider, bar),
-    make("h4", {}, "What each branch contributes"), rows[0],
+    createControls(slider, bar), make("h4", {}, "What each branch contributes"), rows[0],
     make("h4", {}, "Added up one after the other, and what ReLU leaves"), rows[1], equation,
-    make("p", { class: "hv-note" }, "These maps have the same unit and share one scale. Double click or Enter selects a site."),
+    make("p", { class: "hv-note" }, "These maps share one scale. Double click or Enter selects a site."),
     createControls(measure), table);
   const lane = app.lane();
-  const shareLane = app.lane();
-  let parts = null;
-  let shares = null;
-
+  let parts, shares;
   function draw(changed) {
     measure.draw();
-    if (has(changed, "photo", "site")) {
-      lane(load);
-      shareLane(loadShares);
-      return;
+    if (has(changed, "photo", "site")) lane(load);
+    else if (parts) {
+      if (changed.has("measure")) showShares();
+      if (changed.has("channel")) show();
+      pathViews.draw();
+      sumViews.draw();
+      tellPlace();
     }
-    if (changed.has("measure") && shares) showShares();
-    if (!parts) return;
-    if (changed.has("channel")) show();
-    pathViews.draw();
-    sumViews.draw();
-    tellPlace();
   }
-
   async function load() {
+    const { photo } = app.state;
     const sum = app.nodes.get(app.landmark().sum);
-    const floats = await Promise.all(sum.inputs.map((site) => app.source.floats(app.state.photo, site)));
+    const asked = app.source.ask("shares", photo, sum.site.replace(/\.[^.]+$/, ""));
+    const floats = await Promise.all(sum.inputs.map((site) => app.source.floats(photo, site)));
+    shares = (await asked).meta;
     parts = { sum, floats };
     show();
+    showShares();
     tellPlace();
   }
-
-  async function loadShares() {
-    const module = app.landmark().sum.replace(/\.[^.]+$/, "");
-    shares = (await app.source.ask("shares", app.state.photo, module)).meta;
-    showShares();
-    if (parts) tellPlace();
-  }
-
   /** Every path, every running sum, and what ReLU leaves of the last, for the chosen channel. */
   function show() {
     const { sum, floats } = parts;
@@ -64,11 +52,11 @@ function createExchange(app) {
     const reach = Math.max(...[...parts.paths, ...parts.sums].flatMap((plane) => [-plane.low, plane.high]));
     const limits = [-reach, reach];
     bar.show(limits, true);
-    pathViews.show(parts.paths.map((plane, k) => ({ plane, limits, title: sum.inputs[k], colour: app.net.branches[k] })));
+    const { branches } = app.net;
+    pathViews.show(parts.paths.map((plane, k) => ({ plane, limits, title: sum.inputs[k], colour: branches[k] })));
     const titles = [...running.slice(2).map((_, k) => `paths 0 to ${k + 1}`), sum.site, sum.feeds[0]];
     sumViews.show(parts.sums.map((plane, k) => ({ plane, limits, title: titles[k], colour: sum.colour })));
   }
-
   /** The sum at the selected place, in numbers. */
   function tellPlace() {
     const [row, column] = findCell(parts.paths[0], app.spot(), app.photo);
@@ -78,18 +66,16 @@ function createExchange(app) {
     const sure = "Added in this order, the paths of this module give the net\u2019s own sums to the bit.";
     equation.replaceChildren(
       `Channel ${parts.channel}, row ${row}, column ${column}: `, make("strong", {}, `${terms.join(" + ")} = ${sum}`),
-      `; after ReLU ${out}. ${shares?.exact ? sure : ""}`);
+      `; after ReLU ${out}. ${shares.exact ? sure : ""}`);
   }
-
   function showShares() {
     const { caption, rows: lines } = shares.measures[app.state.measure];
     const button = ([site, text, share], j) => make("button", {
       "aria-pressed": site === app.state.site, "aria-label": `${site}: ${text}`, onclick: () => app.set({ site }),
-      "--hv-share": `${100 * share}%`, "--hv-own": app.net.branches[j],
+      "--hv-share": share, "--hv-own": app.net.branches[j],
     }, text);
     const heads = ["from branch", ...lines.keys()];
     fillTable(table, caption, heads, lines.map((line, i) => [`to output ${i}`, ...line.map(button)]));
   }
-
   return { node, draw };
 }

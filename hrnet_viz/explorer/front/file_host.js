@@ -14,7 +14,6 @@ async function createFileHost(page) {
   const open = (id, width) => openAnswer(page.getElementById(`hv-${id}`).textContent, width);
   const { state, answers } = JSON.parse(new TextDecoder().decode(await open("index", 1)));
   const questions = Object.keys(answers).map((key) => JSON.parse(key));
-
   async function ask(question) {
     // What was not computed for the chosen class is shown for the top class.
     const found = answers[JSON.stringify(question)] ?? answers[JSON.stringify([...question.slice(0, -1), ""])];
@@ -22,7 +21,6 @@ async function createFileHost(page) {
     const [block, width, meta] = found;
     return { meta, buffer: await open(block, width) };
   }
-
   return {
     live: false,
     /** Factors of the edits of a site that this file holds. */

@@ -4,9 +4,7 @@ const REST = 60; // ms that choices are collected before the kernel hears of the
 
 function createKernelHost(model) {
   const waiting = new Map(); // number of a question -> [resolve, reject]
-  let asked = 0;
-  let timer = 0;
-
+  let [asked, timer] = [0, 0];
   function hear({ answer, meta, error }, [data]) {
     const [resolve, reject] = waiting.get(answer) ?? [];
     waiting.delete(answer);
@@ -14,14 +12,12 @@ function createKernelHost(model) {
     // A copy of its own starts where floats may start.
     else resolve?.({ meta, buffer: data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) });
   }
-
   function ask(question, bytes) {
     return new Promise((resolve, reject) => {
       waiting.set(++asked, [resolve, reject]);
       model.send({ ask: asked, question }, undefined, bytes ? [bytes] : []);
     });
   }
-
   model.on("msg:custom", hear);
   return {
     live: true,

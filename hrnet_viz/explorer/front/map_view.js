@@ -1,5 +1,7 @@
 // ---- one map with a scale, a place, a zoom and a value; several of them move together ----
 
+const WAYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
 /** The part of the photo that is in view, in shares of its sides: as much as the zoom leaves, around the place. */
 function findView({ zoom, place }, { rows, columns }) {
   const start = (share) => clamp(share - 0.5 / zoom, 0, 1 - 1 / zoom);
@@ -12,8 +14,6 @@ const findCell = (plane, [row, column], photo) => [
   clamp(Math.floor((column * plane.columns) / photo.columns), 0, plane.columns - 1),
 ];
 
-const WAYS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-
 function createMapView(app, { wide = false, choose = () => {} } = {}) {
   const canvas = make("canvas", {
     class: "hv-map", tabindex: 0, role: "application", "aria-roledescription": "map", onkeydown: step,
@@ -21,14 +21,12 @@ function createMapView(app, { wide = false, choose = () => {} } = {}) {
     onclick: (event) => app.set({ place: locate(event) }), ondblclick: choose,
   });
   const own = make("canvas");
-  const [title, detail, value] = ["hv-title", "hv-detail", "hv-value"].map((name) => make("span", { class: name }));
+  const [title, detail, value] = ["strong", "span", "strong"].map((tag) => make(tag));
   const bar = createBar(app);
   const words = make("figcaption", {}, title, detail, value);
   const node = make("figure", { class: "hv-view" }, canvas, ...(wide ? [bar.node] : []), words);
-  let shown = null;
-  let width = 0;
+  let shown, width;
   app.watchSize(canvas, (now) => draw((width = now)));
-
   function locate({ clientX, clientY }) {
     const box = canvas.getBoundingClientRect();
     const { top, left, side } = findView(app.state, app.photo);
@@ -36,7 +34,6 @@ function createMapView(app, { wide = false, choose = () => {} } = {}) {
     const [down, across] = [(clientY - box.top) / box.height, (clientX - box.left) / box.width];
     return [at(down, top, app.photo.rows), at(across, left, app.photo.columns)];
   }
-
   function step(event) {
     if (event.key === "Enter") choose();
     const way = WAYS[event.key];
@@ -47,7 +44,6 @@ function createMapView(app, { wide = false, choose = () => {} } = {}) {
     const next = findCell(shown.plane, app.state.place, app.photo).map((at, k) => clamp(at + way[k], 0, cells[k] - 1));
     app.set({ place: next.map((at, k) => Math.floor(((at + 0.5) * sizes[k]) / cells[k])) });
   }
-
   /** Show a map; it is coloured only if it, or its scale, is another one than before. */
   function show(picture) {
     const { plane, limits = plane.limits, atlas, colour = "transparent" } = picture;
@@ -60,7 +56,6 @@ function createMapView(app, { wide = false, choose = () => {} } = {}) {
     bar.show(limits, plane.signed);
     draw();
   }
-
   function draw() {
     if (!shown || !width) return;
     const { plane, atlas, corner = [0, 0], field, tell } = shown;
@@ -84,12 +79,11 @@ function createMapView(app, { wide = false, choose = () => {} } = {}) {
       const [[tops, bottoms], [lefts, rights]] = [field.rows, field.columns];
       drawField(context, across(lefts[column]), down(tops[row]), across(rights[column] + 1), down(bottoms[row] + 1));
     }
-    const text = tell ? tell(row, column) : tellValue(plane, row * plane.columns + column);
-    value.textContent = text;
+    value.textContent = tell ? tell(row, column) : tellValue(plane, row * plane.columns + column);
     if (app.hovered) return;
-    canvas.setAttribute("aria-label", `${shown.title}, ${range(plane.low, plane.high)}; row ${row}, column ${column}: ${text}`);
+    const place = `row ${row}, column ${column}: ${value.textContent}`;
+    canvas.setAttribute("aria-label", `${shown.title}, ${range(plane.low, plane.high)}; ${place}`);
   }
-
   return { node, show, draw };
 }
 

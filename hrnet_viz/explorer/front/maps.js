@@ -24,32 +24,22 @@ function arrangeGrid(number, width, ratio) {
 
 function createMaps(app) {
   const slider = createSlider(app, "channel", "Channel", {}, (place) => order[place]);
-  const controls = [createSelect(app, "sort"), createSelect(app, "scale"), createCheck(app, "field", "receptive field")];
+  const field = createCheck(app, "field", "receptive field");
+  const controls = [createSelect(app, "sort"), createSelect(app, "scale"), field];
   const grid = make("canvas", { class: "hv-grid", role: "img", onclick: pick });
   const labels = make("div", { class: "hv-labels", "aria-hidden": "true" });
   const mark = make("div", { class: "hv-mark" });
-  const room = { class: "hv-scroll", tabindex: 0, role: "group", "aria-label": "All channels" };
-  const scroll = make("div", room, grid, labels, mark);
+  const scroll = createRoom("All channels", grid, labels, mark);
   const words = make("figcaption");
   const large = createMapView(app, { wide: true });
   const node = make("div", {}, createControls(slider, ...controls),
     make("div", { class: "hv-split" }, make("figure", {}, scroll, words), large.node));
   const lane = app.lane();
   const exactLane = app.lane();
-  let maps = null;
+  let maps, places, plane, fields, width, settling;
   let order = [];
-  let places = null;
-  let plane = null;
-  let field = null;
-  let width = 0;
-  let settling = 0;
-
   app.atEnd(() => clearTimeout(settling));
-  app.watchSize(scroll, (now) => {
-    width = now;
-    if (maps) drawGrid();
-  });
-
+  app.watchSize(scroll, (now) => (width = now) && maps && drawGrid());
   function draw(changed) {
     controls.forEach((control) => control.draw());
     if (has(changed, "photo", "site", "field")) lane(load);
@@ -58,17 +48,15 @@ function createMaps(app) {
       show();
     }
   }
-
   async function load() {
     const { photo, site } = app.state;
     const fresh = await app.source.maps(photo, site);
-    field = app.state.field ? (await app.source.ask("field", photo, site)).meta : null;
+    fields = app.state.field ? (await app.source.ask("field", photo, site)).meta : null;
     [maps, plane] = [fresh, null];
     if (maps.unfinite) app.say(`${site} holds ${count(maps.unfinite, "value")} that are not finite.`);
     arrange();
     show();
   }
-
   function arrange() {
     order = rankChannels(maps, app.state.sort);
     const shared = findLimits(Math.min(...maps.low), Math.max(...maps.high), maps.signed);
@@ -79,10 +67,10 @@ function createMaps(app) {
     maps.total = maps.energy.reduce((sum, value) => sum + value, 0) || 1;
     if (width) drawGrid();
   }
-
   function drawGrid() {
     places = arrangeGrid(maps.channels, width, maps.rows / maps.columns);
     const { across, wide, tall, label, gap, height, corner } = places;
+    const at = (place) => [corner(place)[0], corner(place)[1] + label];
     const all = Math.min(across, maps.channels) * (wide + gap) - gap;
     Object.assign(grid, { width: Math.round(all * devicePixelRatio), height: Math.round(height * devicePixelRatio) });
     grid.style.width = `${all}px`;
@@ -90,10 +78,8 @@ function createMaps(app) {
     context.scale(devicePixelRatio, devicePixelRatio);
     context.imageSmoothingEnabled = wide < maps.columns;
     const { canvas, corner: from } = maps.atlas;
-    order.forEach((channel, place) => {
-      const [x, y] = corner(place);
-      context.drawImage(canvas, ...from(channel), maps.columns, maps.rows, x, y + label, wide, tall);
-    });
+    const size = [maps.columns, maps.rows];
+    order.forEach((channel, place) => context.drawImage(canvas, ...from(channel), ...size, ...at(place), wide, tall));
     labels.replaceChildren(...(label ? order.map(writeLabel) : []));
     const end = label ? ", the number above it is the end" : "";
     const zero = maps.signed ? "near white is 0" : "dark is 0";
@@ -104,14 +90,12 @@ function createMaps(app) {
     Object.assign(mark.style, { width: `${wide}px`, height: `${tall + label}px` });
     show();
   }
-
   function writeLabel(channel, place) {
     const [left, top] = places.corner(place).map((at) => `${at}px`);
     const text = make("span", {}, make("strong", {}, channel), places.wide > 50 ? maps.ends[channel] : "");
     Object.assign(text.style, { left, top, width: `${places.wide}px` });
     return text;
   }
-
   function show() {
     const { site, channels, rows, columns, low, high, atlas, limits } = maps;
     const channel = clamp(app.state.channel, 0, channels - 1);
@@ -121,7 +105,7 @@ function createMaps(app) {
     slider.draw(place, `${channel} of ${channels}${ranked}`, channels - 1);
     const share = short((100 * maps.energy[channel]) / maps.total);
     large.show({
-      plane, limits: limits[channel], atlas: atlas.canvas, corner: atlas.corner(channel), field,
+      plane, limits: limits[channel], atlas: atlas.canvas, corner: atlas.corner(channel), field: fields,
       title: `${site}, channel ${channel}`,
       detail: `${range(low[channel], high[channel])}, mean ${short(maps.mean[channel])}, ${share} % of the energy`,
       tell: (row, column) => `${tellValue(plane, row * columns + column)} at row ${row} of ${rows}, `
@@ -130,14 +114,12 @@ function createMaps(app) {
     if (places) follow(...places.corner(place));
     if (!plane.numbers) fetchNumbers(app.state.photo, site, channel);
   }
-
   /** Mark the chosen map in the grid and keep it in sight. */
   function follow(x, y) {
     mark.style.transform = `translate(${x}px, ${y}px)`;
     if (places.height <= TALLEST) return;
     if (y < scroll.scrollTop || y + places.tall > scroll.scrollTop + TALLEST) scroll.scrollTop = y - TALLEST / 3;
   }
-
   /** Get the exact numbers once the slider rests; until then the value says how far off it may be. */
   function fetchNumbers(photo, site, channel) {
     clearTimeout(settling);
@@ -148,13 +130,10 @@ function createMaps(app) {
       large.draw();
     }), SETTLE);
   }
-
-  function pick(event) {
+  function pick({ offsetX, offsetY }) {
     const { across, wide, tall, label, gap } = places;
-    const column = Math.min(Math.floor(event.offsetX / (wide + gap)), across - 1);
-    const channel = order[Math.floor(event.offsetY / (tall + label + gap)) * across + column];
+    const channel = order[Math.floor(offsetY / (tall + label + gap)) * across + Math.floor(offsetX / (wide + gap))];
     if (channel !== undefined) app.set({ channel });
   }
-
   return { node, draw };
 }

@@ -7,23 +7,21 @@ const PANELS = {
 
 /** Show an explorer in an element. Gives a function that takes it away again. */
 function mount(el, host) {
-  const root = make("section", { "aria-label": "HRNet explorer" }, "No kernel has answered yet. Run the cell to explore.");
-  el.append(root);
-  const ends = [() => root.remove()];
-  let gone = false;
   // Until the first answer the element does not count as an explorer: a notebook shows its stored picture instead.
-  start(root, host, (end) => (gone ? end() : ends.push(end)))
+  const root = make("section", { "aria-label": "HRNet explorer" }, "No kernel has answered yet. Run the cell.");
+  el.append(root);
+  const closing = new AbortController();
+  start(root, host, closing.signal)
     .catch((error) => (root.textContent = error.message))
     .finally(() => (root.className = "hv-explorer"));
-  return () => {
-    gone = true;
-    ends.forEach((end) => end());
-  };
+  return () => closing.abort(root.remove());
 }
 
-async function start(root, host, atEnd) {
+async function start(root, host, closing) {
   const { meta: net, buffer } = await host.ask(["net"]);
+  closing.throwIfAborted();
   const status = make("p", { class: "hv-status", role: "status" });
+  const atEnd = (end) => closing.addEventListener("abort", end);
   const app = createApp(host, net, readTables(new Uint8Array(buffer)), status, atEnd);
   await app.loadPhoto();
   root.replaceChildren(...build(app, root), status);
@@ -64,12 +62,10 @@ function createApp(host, net, tables, status, atEnd) {
   };
   atEnd(scheduler.stop);
   atEnd(host.subscribe(() => take(read())));
-
   function redraw(keys) {
     keys.forEach((key) => changed.add(key));
     scheduler.request();
   }
-
   /** Take changes, whoever made them: all are put down before any is drawn; a new photo is drawn when it is there. */
   function take(changes) {
     const fresh = Object.keys(changes).filter((key) => String(state[key]) !== String(changes[key]));
@@ -78,7 +74,6 @@ function createApp(host, net, tables, status, atEnd) {
     if (others.length < fresh.length) photoLane(async () => redraw(["photo"], await loadPhoto()));
     if (others.length) redraw(others);
   }
-
   function set(changes) {
     const channels = nodes.get(changes.site)?.channels;
     if (channels <= state.channel) changes = { ...changes, channel: channels - 1 };
@@ -86,7 +81,6 @@ function createApp(host, net, tables, status, atEnd) {
     take(changes);
     for (const [key, value] of Object.entries(changes)) host.set(key, value);
   }
-
   async function loadPhoto() {
     const { meta, buffer } = await source.ask("photo", state.photo);
     const { rows, columns, box: [left, top, right, bottom] } = meta;
@@ -96,23 +90,22 @@ function createApp(host, net, tables, status, atEnd) {
     app.photo = { ...meta, pixels, where, canvas: putPixels(make("canvas"), pixels, columns) };
     state.place = [clamp(state.place[0], 0, rows - 1), clamp(state.place[1], 0, columns - 1)];
   }
-
   return app;
 }
 
 /** Put the parts together: head, map of the network, tabs, panels. */
 function build(app, root) {
   const answer = make("strong");
-  const controls = [createSelect(app, "theme"), createCheck(app, "overlay", "over the photo"), createSelect(app, "zoom")];
+  const overlay = createCheck(app, "overlay", "over the photo");
+  const [theme, zoom] = ["theme", "zoom"].map((key) => createSelect(app, key));
   const tabs = make("div", { role: "tablist", "aria-label": "Views", onkeydown: turn });
   const id = `hv-${Math.random().toString(36).slice(2)}`;
   const panels = app.net.choices.panel[1].map(([name, words]) => {
     const [own, other] = [`${id}-${name}`, `${id}-${name}-panel`];
-    const choose = () => app.set({ panel: name });
-    const tab = tabs.appendChild(make("button", { role: "tab", id: own, "aria-controls": other, onclick: choose }, words));
-    return { name, tab, made: null, node: make("div", { role: "tabpanel", id: other, "aria-labelledby": own }) };
+    const tell = { role: "tab", id: own, "aria-controls": other, onclick: () => app.set({ panel: name }) };
+    const tab = tabs.appendChild(make("button", tell, words));
+    return { name, tab, node: make("div", { role: "tabpanel", id: other, "aria-labelledby": own }) };
   });
-
   function turn(event) {
     const way = WAYS[event.key]?.[1];
     if (!way) return;
@@ -121,26 +114,23 @@ function build(app, root) {
     app.set({ panel: next.name });
     next.tab.focus();
   }
-
   app.atChange(null, (changed) => {
     answer.textContent = `${app.photo.name}: ${app.photo.words}`;
     answer.classList.toggle("hv-outside", app.photo.outside);
     root.dataset.theme = app.state.theme;
-    for (const control of controls) control.draw();
+    for (const control of [theme, overlay, zoom]) control.draw();
     for (const panel of panels) {
       const chosen = panel.name === app.state.panel;
       panel.tab.setAttribute("aria-selected", chosen);
       panel.tab.setAttribute("tabindex", chosen ? 0 : -1);
       panel.node.hidden = !chosen;
       if (!chosen) continue;
-      const isNew = !panel.made;
-      if (isNew) panel.node.append((panel.made = PANELS[panel.name](app)).node);
-      panel.made.draw(isNew || changed.has("panel") ? new Set(app.net.state) : changed);
+      if (!panel.made) panel.node.append((panel.made = PANELS[panel.name](app)).node);
+      panel.made.draw(changed.has("panel") ? new Set(app.net.state) : changed);
     }
   });
-  const [theme, overlay, zoom] = controls.map((control) => control.node);
   return [
-    make("header", {}, make("h3", {}, app.net.name), answer, theme), createNetwork(app),
-    make("div", { class: "hv-tabs" }, tabs, overlay, zoom), ...panels.map(({ node }) => node),
+    make("header", {}, make("h3", {}, app.net.name), answer, theme.node), createNetwork(app),
+    make("div", { class: "hv-tabs" }, tabs, overlay.node, zoom.node), ...panels.map(({ node }) => node),
   ];
 }

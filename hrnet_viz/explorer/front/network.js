@@ -8,12 +8,12 @@ function createNetwork(app) {
   });
   const scroll = make("div", { class: "hv-network" }, svg);
   const about = make("p", { class: "hv-about" });
-  const put = (tag, properties, ...children) =>
-    svg.appendChild(makeSvg(tag, { "aria-hidden": "true", ...properties }, ...children));
+  const silent = { "aria-hidden": "true" };
+  const put = (tag, properties, ...texts) => svg.appendChild(makeSvg(tag, { ...silent, ...properties }, ...texts));
   const sizes = rows.map(([stride, y]) => {
     put("path", { class: "hv-lane", d: `M66 ${y}H${wide}` });
     put("text", { x: 4, y: y - 2 }, `stride ${stride}`);
-    return [stride, put("text", { x: 4, y: y + 12, class: "hv-muted" })];
+    return put("text", { x: 4, y: y + 12, class: "hv-muted" });
   });
   for (const [words, left, right] of columns) {
     put("text", { x: (left + right) / 2, y: 13, class: "hv-middle" }, words);
@@ -24,22 +24,18 @@ function createNetwork(app) {
   const inOrder = [...nodes].sort((a, b) => (b.source !== null) - (a.source !== null));
   const drawn = new Map(inOrder.map((node) => [node.site, drawNode(node)]));
   app.atChange(["site", "photo"], draw);
-
   function drawNode({ site, at: [x, y], outline: d, text, colour, source, facts }) {
-    return svg.appendChild(makeSvg("g",
-      {
-        role: "option", tabindex: -1, "data-site": site, "aria-label": `${site}, ${facts[0]}`, "--hv-own": colour,
-        class: source === null ? "hv-box" : "hv-path",
-      },
-      makeSvg("title", {}, site), makeSvg("path", { class: "hv-hit", d }), makeSvg("path", { class: "hv-shape", d }),
-      makeSvg("text", { "aria-hidden": "true", x, y: y + 4, class: "hv-middle" }, text)));
+    const words = makeSvg("text", { ...silent, x, y: y + 4, class: "hv-middle" }, text);
+    const shapes = ["hv-hit", "hv-shape"].map((name) => makeSvg("path", { class: name, d }));
+    return svg.appendChild(makeSvg("g", {
+      role: "option", tabindex: -1, "data-site": site, "aria-label": `${site}, ${facts[0]}`, "--hv-own": colour,
+      class: source === null ? "hv-box" : "hv-path",
+    }, makeSvg("title", {}, site), ...shapes, words));
   }
-
-  function choose(event) {
-    const group = event.target.closest("[data-site]");
+  function choose({ target }) {
+    const group = target.closest("[data-site]");
     if (group) app.set({ site: group.dataset.site });
   }
-
   function walk(event) {
     const way = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].indexOf(event.key);
     const next = { Home: nodes[0].site, End: nodes.at(-1).site }[event.key] ?? app.landmark().go[way];
@@ -48,27 +44,21 @@ function createNetwork(app) {
     app.set({ site: next });
     drawn.get(next).focus();
   }
-
   function draw() {
     const { site, inputs, feeds, facts, at } = app.landmark();
-    const light = (element, feeding, fed) => {
-      element.classList.toggle("hv-feeding", feeding);
-      element.classList.toggle("hv-fed", fed);
-    };
+    const light = ({ classList }, feeding, fed) =>
+      [["hv-feeding", feeding], ["hv-fed", fed]].forEach(([name, on]) => classList.toggle(name, on));
     for (const [name, group] of drawn) {
       group.setAttribute("aria-selected", name === site);
       group.setAttribute("tabindex", name === site ? 0 : -1);
       light(group, inputs.includes(name), feeds.includes(name));
     }
     for (const [line, from, to] of joins) light(line, to === site, from === site);
-    for (const [stride, text] of sizes) {
-      text.textContent = [app.photo.rows, app.photo.columns].map((side) => Math.ceil(side / stride)).join(" \u00d7 ");
-    }
+    sizes.forEach((text, row) => (text.textContent = app.photo.sizes[row]));
     const words = app.state.site === site ? facts : [`inside ${site}`];
     about.replaceChildren(make("strong", {}, app.state.site), ...words.map((fact) => make("span", {}, fact)));
     const x = (at[0] * svg.clientWidth) / wide - scroll.scrollLeft;
     if (x < 80 || x > scroll.clientWidth - 40) scroll.scrollLeft += x - scroll.clientWidth / 2;
   }
-
   return make("section", { "aria-label": "Network" }, scroll, about);
 }

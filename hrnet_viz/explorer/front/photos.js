@@ -4,17 +4,17 @@ const PIECE = 1 << 20; // bytes per message: servers end a connection that carri
 
 function createPhotos(app) {
   const list = make("div", { class: "hv-thumbs", role: "group", "aria-label": "Photos" });
-  const file = make("input", { type: "file", accept: "image/*", onchange: () => upload(file.files[0]) });
+  const file = make("input", { type: "file", accept: "image/*", onchange: () => lane(upload) });
   const picture = make("canvas", { role: "img" });
   const credit = make("figcaption");
   const answer = make("strong");
   const table = make("table", { class: "hv-bars" });
   const node = make("div", {},
     ...(app.host.live ? [createControls(labelled("Upload a photo", file))] : []), list,
-    make("div", { class: "hv-split" }, make("figure", {}, picture, credit), make("div", {}, answer, table)));
+    make("div", { class: "hv-split" },
+      make("figure", {}, picture, credit), make("div", {}, answer, createRoom("Answers", table))));
   const lane = app.lane();
   let uploads = 0;
-
   function draw(changed) {
     if (!changed.has("photo")) return;
     lane(load);
@@ -25,7 +25,6 @@ function createPhotos(app) {
     answer.classList.toggle("hv-outside", photo.outside);
     fillBars(table, photo.answers);
   }
-
   async function load() {
     const { meta: { names, side }, buffer } = await app.source.ask("samples", uploads);
     list.replaceChildren(...names.map((name, k) => {
@@ -35,24 +34,18 @@ function createPhotos(app) {
       return make("button", chosen, canvas, make("span", {}, name));
     }));
   }
-
-  async function upload(chosen) {
-    if (!chosen) return;
+  async function upload() {
+    const [chosen] = file.files;
     app.say(`Reading ${chosen.name} \u2026`);
-    try {
-      const bytes = await chosen.arrayBuffer();
-      const pieces = Math.ceil(bytes.byteLength / PIECE) || 1;
-      let read = null;
-      for (let k = 0; k < pieces; k++) {
-        read = await app.host.ask(["upload", chosen.name, k, pieces], bytes.slice(k * PIECE, (k + 1) * PIECE));
-      }
-      uploads++;
-      app.set({ photo: read.meta.photo });
-    } catch (error) {
-      app.say(error.message);
-    }
+    const bytes = await chosen.arrayBuffer();
     file.value = "";
+    const pieces = Math.ceil(bytes.byteLength / PIECE) || 1;
+    let read;
+    for (let k = 0; k < pieces; k++) {
+      read = await app.host.ask(["upload", chosen.name, k, pieces], bytes.slice(k * PIECE, (k + 1) * PIECE));
+    }
+    uploads++;
+    app.set({ photo: read.meta.photo });
   }
-
   return { node, draw };
 }

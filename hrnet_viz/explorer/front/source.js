@@ -1,28 +1,19 @@
 // ---- where the numbers come from: answers of the host, kept while they are likely to be asked for again ----
 
-const ROOM = 64e6; // bytes of answers that are kept
+const MOST = 30; // answers that are kept
 const EXCHANGES = ["branch", "fuse_path", "fuse_sum", "fuse_out"];
 
 function createSource(host, nodes) {
-  const kept = new Map(); // question -> { answer, bytes }; the one used last stands last
-  let bytes = 0;
-
+  const kept = new Map(); // question -> promise of its answer; the one used last stands last
   function ask(...question) {
     const key = JSON.stringify(question);
-    const fetch = () => (question[0] === "maps" ? host.fetchSite(question[2]) : host.ask(question));
-    const entry = kept.get(key) ?? { bytes: 0, answer: fetch() };
-    if (!kept.delete(key)) {
-      entry.answer.then(({ buffer }) => (bytes += entry.bytes = buffer.byteLength), () => kept.delete(key));
-    }
-    kept.set(key, entry);
-    for (const [old, { bytes: size }] of kept) {
-      if (bytes <= ROOM || old === key) break;
-      kept.delete(old);
-      bytes -= size;
-    }
-    return entry.answer;
+    const answer = kept.get(key) ?? (question[0] === "maps" ? host.fetchSite(question[2]) : host.ask(question));
+    kept.delete(key);
+    kept.set(key, answer);
+    answer.catch(() => kept.delete(key));
+    if (kept.size > MOST) kept.delete(kept.keys().next().value);
+    return answer;
   }
-
   /** All maps of a site; a file has those of the exchanges only as floats, out of which they are made here. */
   async function maps(photo, site) {
     const { kind } = nodes.get(site) ?? {};
@@ -36,7 +27,6 @@ function createSource(host, nodes) {
     const index = new Uint8Array(buffer, numbers.byteLength);
     return { site, ...meta, low, high, mean, energy, rms: numbers.subarray(4 * channels), index };
   }
-
   /** All numbers of a branch or of anything in an exchange, added up in the order in which the net does it. */
   async function floats(photo, site) {
     const { kind, branch, source, inputs } = nodes.get(site);
@@ -49,13 +39,11 @@ function createSource(host, nodes) {
     for (const part of parts.slice(1)) for (let k = 0; k < numbers.length; k++) numbers[k] += part.numbers[k];
     return { ...parts[0], numbers: kind === "fuse_out" ? numbers.map((value) => Math.max(value, 0)) : numbers };
   }
-
   /** The numbers of one map, or null where this host has only indices. */
   async function channel(photo, site, number) {
     if (host.live) return new Float32Array((await ask("channel", photo, site, number)).buffer);
     return EXCHANGES.includes(nodes.get(site)?.kind) ? takeMap(await floats(photo, site), number) : null;
   }
-
   return { ask, maps, floats, channel };
 }
 
@@ -92,5 +80,6 @@ const takeMap = ({ numbers, rows, columns }, k) => numbers.subarray(k * rows * c
 /** One map of a site; its numbers may come later. */
 function takePlane({ rows, columns, signed, low, high, index }, k) {
   const part = index.subarray(k * rows * columns, (k + 1) * rows * columns);
-  return { rows, columns, signed, low: low[k], high: high[k], index: part, limits: findLimits(low[k], high[k], signed) };
+  const limits = findLimits(low[k], high[k], signed);
+  return { rows, columns, signed, low: low[k], high: high[k], limits, index: part };
 }

@@ -22,7 +22,8 @@ const minus = (text) => String(text).replace("-", "\u2212");
 
 /** Write a number shortly: 1.2, 0.034, 340, 3.4e+6. */
 function short(value, digits = 3) {
-  if (!Number.isFinite(value)) return Number.isNaN(value) ? "no number" : minus(value).replace("Infinity", "\u221e");
+  if (Number.isNaN(value)) return "no number";
+  if (!Number.isFinite(value)) return minus(value).replace("Infinity", "\u221e");
   const size = Math.abs(value);
   if (size && (size < 1e-3 || size >= 1e5)) return minus(value.toExponential(digits - 1));
   const places = size ? clamp(digits - 1 - Math.floor(Math.log10(size)), 0, 8) : 0;
@@ -38,13 +39,11 @@ function exact(value) {
 
 const range = (low, high, digits) => `${short(low, digits)} to ${short(high, digits)}`;
 const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
-/** Whether any of these choices has changed. */
 const has = (changed, ...keys) => keys.some((key) => changed.has(key));
 
 /** Run one task at a time; of those that come in the meantime only the latest is run. */
 function createLane(complain) {
-  let busy = false;
-  let next = null;
+  let busy, next;
   return async (task) => {
     next = task;
     if (busy) return;
@@ -59,12 +58,11 @@ function createLane(complain) {
 
 /** Draw at once, but at most once per frame: what comes in the meantime is drawn together in the next one. */
 function createScheduler(draw) {
-  let frame = 0;
-  let late = false;
+  let frame, late;
   const run = () => {
     late = false;
     frame = requestAnimationFrame(() => {
-      frame = 0;
+      frame = null;
       if (late) run();
     });
     draw();
@@ -73,15 +71,17 @@ function createScheduler(draw) {
 }
 
 const labelled = (text, ...controls) => make("label", {}, make("span", {}, text), ...controls);
-const createControls = (...controls) => make("div", { class: "hv-controls" }, ...controls.map((one) => one.node ?? one));
+const createRoom = (words, ...all) =>
+  make("div", { class: "hv-scroll", tabindex: 0, role: "group", "aria-label": words }, ...all);
+const createControls = (...all) => make("div", { class: "hv-controls" }, ...all.map((one) => one.node ?? one));
 
 /** A select that stands for one choice of the state; options are [value, text]. */
 function createSelect(app, key, [words, options] = app.net.choices[key]) {
   let offered = options;
   const choose = () => app.set({ [key]: offered[select.selectedIndex][0] });
   const select = make("select", { "data-choice": key, onchange: choose });
-  const offer = (those) => select.replaceChildren(
-    ...(offered = those).map(([value, text]) => make("option", { value }, text)));
+  const offer = (those) =>
+    select.replaceChildren(...(offered = those).map(([value, text]) => make("option", { value }, text)));
   offer(options);
   return { node: labelled(words, select), offer, draw: () => (select.value = app.state[key]) };
 }
@@ -114,11 +114,9 @@ function fillTable(table, words, heads, rows) {
   table.replaceChildren(make("caption", {}, words), make("thead", {}, first), make("tbody", {}, ...rows.map(line)));
 }
 
-/** A table of classes: name, bar from one share of the room to another with a line where it was before, numbers. */
+/** A table of classes: name, bar (start, length and a mark in shares of its room), numbers. */
 function fillBars(table, { caption, heads, rows }) {
-  const bar = ([from, to, mark]) => make("div", {
-    class: "hv-track", "--hv-from": `${100 * Math.min(from, to)}%`, "--hv-wide": `${100 * Math.abs(to - from)}%`,
-    "--hv-mark": `${100 * mark}%`,
-  });
+  const bar = ([from, wide, mark]) =>
+    make("div", { class: "hv-track", "--hv-from": from, "--hv-wide": wide, "--hv-mark": mark });
   fillTable(table, caption, heads, rows.map(([name, shares, ...numbers]) => [name, bar(shares), ...numbers]));
 }

@@ -1,0 +1,135 @@
+"""The kernel-free file: whole, small, closed to the outside, and safe whatever a photo or a class is called."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+import zlib
+
+import numpy as np
+import pytest
+
+import hrnet_viz as hv
+from hrnet_viz.explorer.page import list_questions, write_key
+from hrnet_viz.explorer.widget import explore
+from tests.explorer.driving import HOSTILE
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects elements with attributes, and the text of scripts and styles."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.texts = [], {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if not self.elements:
+            return
+        tag, attributes = self.elements[-1]
+        self.texts.setdefault(attributes.get("id") or tag, data)
+
+
+@pytest.fixture(scope="module")
+def saved(small_net, tmp_path_factory):
+    explorer = explore(small_net, hv.Photo(hv.photo("cat").pixels, HOSTILE), target="dog", edited="stage3.0.fuse0<-2")
+    path = explorer.save(tmp_path_factory.mktemp("page") / "cat.html", edits="chosen")
+    yield explorer, path.read_text(encoding="utf8")
+    explorer.close()
+
+
+@pytest.fixture(scope="module")
+def reader(saved):
+    return Reader(saved[1])
+
+
+@pytest.fixture(scope="module")
+def index(reader):
+    return json.loads(zlib.decompress(base64.b64decode(reader.texts["hv-index"])))
+
+
+def unpack(reader, index, question):
+    block, width, meta = index["answers"][write_key(question)]
+    data = zlib.decompress(base64.b64decode(reader.texts[f"hv-{block}"]))
+    return np.frombuffer(data, np.uint8).reshape(width, -1).T.tobytes(), meta
+
+
+def test_it_holds_the_answers_to_all_that_its_page_asks(saved, reader, index):
+    explorer, _ = saved
+    server, asked = explorer._server, list(list_questions(explorer._server, explorer.choices, "chosen"))
+    assert {question[0] for question in asked} == {
+        "net", "photo", "maps", "floats", "field", "shares", "cam", "ablation",
+    }  # fmt: skip
+    for question in asked:
+        data, meta = unpack(reader, index, question)
+        expected = server.answer(question)
+        assert data == expected.data, question
+        assert meta == json.loads(json.dumps(expected.meta)), question
+    assert index["state"]["target"] == "dog"
+
+
+def test_every_landmark_can_be_shown(saved, index):
+    explorer, _ = saved
+    photo, net = explorer.photo, explorer._server.net
+    for site in net.sites():
+        keys = {write_key(["maps", photo, site.name])}
+        if site.kind in ("fuse_path", "fuse_sum", "fuse_out", "branch"):
+            inputs = [site] if site.kind == "branch" else net.sites(kind="fuse_path", stage=site.stage)
+            keys = {
+                write_key(["floats", photo, one.name if one.source != one.branch else one.inputs[0]])
+                for one in inputs
+                if (one.module, one.branch) == (site.module, site.branch)
+            }
+        assert keys <= set(index["answers"]), site
+
+
+def test_edits_of_every_path_and_branch_are_computed_unless_told_otherwise(small_net):
+    explorer = explore(small_net, hv.photo("cat"))
+    asked = [
+        tuple(question[2:4])
+        for question in list_questions(explorer._server, explorer.choices)
+        if question[0] == "ablation"
+    ]
+    paths = {site.name for kind in ("branch", "fuse_path") for site in small_net.sites(kind=kind)}
+    assert {site for site, factor in asked if factor == 0} == paths
+    assert sorted(factor for site, factor in asked if site == explorer.edited) == [k / 4 for k in range(9)]
+    with pytest.raises(ValueError, match="'all' edits or those of the 'chosen' site"):
+        explorer.save("never.html", edits="none")
+    explorer.close()
+
+
+def test_equal_answers_are_stored_once(reader, index):
+    blocks = [block for block, _, _ in index["answers"].values()]
+    assert len(set(blocks)) < len(blocks)
+    stored = [texts for name, texts in reader.texts.items() if re.fullmatch(r"hv-\d+", name)]
+    assert len(stored) == len(set(stored)) == len(set(blocks))
+
+
+def test_the_policy_allows_this_script_and_style_and_nothing_from_outside(reader):
+    (policy,) = [a["content"] for tag, a in reader.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    parts = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert parts["default-src"] == "'none'"
+    assert "unsafe" not in policy
+    for tag, text in (("script", reader.texts["script"]), ("style", reader.texts["style"])):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert parts[f"{tag}-src"] == f"'sha256-{digest}'"
+    addresses = [a.get("src") or a.get("href") for _, a in reader.elements if a.get("src") or a.get("href")]
+    assert all(address.startswith("data:image/png") for address in addresses)
+
+
+def test_names_of_others_stay_text(saved, reader):
+    _, text = saved
+    assert HOSTILE not in text
+    assert [tag for tag, _ in reader.elements if tag == "img"] == ["img"]  # the stored picture alone
+    assert len(re.findall("<script", text)) == len(re.findall("</script>", text))
+    (picture,) = [a for tag, a in reader.elements if tag == "img"]
+    assert HOSTILE[:8] in picture["alt"]
+
+
+def test_a_question_is_written_as_the_page_writes_it():
+    assert write_key(["ablation", 'a"\\\n<é>', "x", 1.0, ""]) == '["ablation","a\\"\\\\\\n<é>","x",1,""]'
+    assert write_key(("ablation", "p", "s", 0.25, "")) == '["ablation","p","s",0.25,""]'
