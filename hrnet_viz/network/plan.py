@@ -154,8 +154,9 @@ class Plan:
         given = {key: value for key, value in wanted.items() if value is not None}
         return tuple(site for site in pool if all(getattr(site, key) == value for key, value in given.items()))
 
-    def downstream(self, names: Iterable[str]) -> set[str]:
+    def downstream(self, names: str | Iterable[str]) -> set[str]:
         """Give every landmark that a change at one of the landmarks ``names`` reaches, without ``names`` themselves."""
+        names = [names] if isinstance(names, str) else names
         reached = {self.sites[name].landmark for name in names}
         start = set(reached)
         for step in self.steps:

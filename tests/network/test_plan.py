@@ -87,6 +87,7 @@ def test_upstream_and_downstream(twins):
     plan = twins("hrnet_w18_small_v2")[1].plan
     last = plan.downstream(["stage4.1.fuse2<-3"])
     assert {"stage4.1.sum2", "stage4.1.out2", "head.incre2", "head.sum2", "logits"} <= last
+    assert plan.downstream("stage4.1.fuse2<-3") == last
     assert not last & {"stage4.1.out0", "head.incre0", "head.sum1", "stage4.1.fuse2<-3"}
     assert plan.upstream("transition2.branch2") >= {"stem", "stage2.0.out1"}
     assert "stage2.0.out0" not in plan.upstream("transition2.branch2")
