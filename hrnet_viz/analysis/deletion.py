@@ -95,6 +95,7 @@ def delete(
     draws: int = 2,
     seed: int = 0,
     batch: int = 64,
+    chance: dict[tuple[int, int], Tensor] | None = None,
     progress: bool = False,
 ) -> dict[str, Curves]:
     """Take the photos apart in the order of their maps, and put them together again.
@@ -109,6 +110,8 @@ def delete(
         draws: random orders per grid.
         seed: of the random orders and of ties.
         batch: photos per pass.
+        chance: a dictionary that keeps the random curves of each grid; give the same one to calls with the same photos
+            and settings, for other methods, and they are not computed again.
         progress: show a progress bar on stderr.
 
     Returns:
@@ -117,47 +120,73 @@ def delete(
     Raises:
         ValueError: no such kind or blank, or maps whose target is not a class.
     """
-    if kind not in USUAL_BLANK:
-        raise ValueError(f"kind='{kind}' was given; curves are made for 'deletion' or 'insertion'.")
     if steps < 1 or draws < 1:
         raise ValueError(f"steps={steps} and draws={draws} were given; both must be at least 1.")
     names = [name for name in cams if sites is None or name in {cams.plan.resolve(site) for site in sites}]
-    indices, filler = class_indices(cams), make_blank(cams.input, blank or USUAL_BLANK[kind])
-    fractions = torch.linspace(0, 1, steps + 1)
-
-    def follow(ranks: Tensor) -> Tensor:
-        rows = [
-            probabilities(net, _part(cams.input, filler, ranks, float(share), kind), indices, batch).cpu()
-            for share in fractions
-        ]
-        return torch.stack(rows, 1)
-
-    chance: dict[tuple[int, int], Tensor] = {}
+    walk = _Walk.prepare(net, cams, kind=kind, steps=steps, blank=blank, batch=batch)
+    chance = {} if chance is None else chance
     result = {}
     for name in count_off(names, f"{kind}, {cams.method}", progress=progress):
         maps = cams[name]
         n, height, width = maps.shape
         if (height, width) not in chance:
             orders = [shuffle((n, height * width), seed + draw).view(maps.shape) for draw in range(draws)]
-            chance[height, width] = torch.stack([follow(order.to(maps.device)) for order in orders]).mean(0)
+            chance[height, width] = torch.stack([walk.follow(order.to(maps.device)) for order in orders]).mean(0)
         result[name] = Curves(
             kind=kind,
             site=name,
             method=cams.method,
-            fractions=fractions,
-            scores=follow(rank_cells(maps, seed)),
+            fractions=walk.fractions,
+            scores=walk.follow(rank_cells(maps, seed)),
             random=chance[height, width],
             targets=cams.targets,
             photos=photo_names(cams),
-            blank=blank or USUAL_BLANK[kind],
+            blank=walk.blank,
             draws=draws,
             seed=seed,
         )
     return result
 
 
-def _part(x: Tensor, filler: Tensor, ranks: Tensor, share: float, kind: Kind) -> Tensor:
-    """Give the photos with the first ``share`` of the cells gone (deletion), or with nothing else (insertion)."""
-    count = round(share * ranks[0].numel())
-    first = functional.interpolate((ranks < count)[:, None].to(x.dtype), size=x.shape[2:], mode="nearest").bool()
-    return torch.where(first, filler, x) if kind == "deletion" else torch.where(first, x, filler)
+@dataclass(frozen=True, eq=False)
+class _Walk:
+    """What is the same for every order: the photos, what replaces them, and both ends of the curves."""
+
+    net: HRNet
+    x: Tensor
+    filler: Tensor
+    indices: Tensor
+    kind: Kind
+    blank: Blank
+    fractions: Tensor
+    ends: tuple[Tensor, Tensor]
+    batch: int
+
+    @classmethod
+    def prepare(cls, net: HRNet, cams: Cams, *, kind: Kind, steps: int, blank: Blank | None, batch: int) -> _Walk:
+        if kind not in USUAL_BLANK:
+            raise ValueError(f"kind='{kind}' was given; curves are made for 'deletion' or 'insertion'.")
+        x, indices, usual = cams.input, class_indices(cams), blank or USUAL_BLANK[kind]
+        filler = make_blank(x, usual)
+        start, end = (x, filler) if kind == "deletion" else (filler, x)
+        ends = probabilities(net, start, indices, batch).cpu(), probabilities(net, end, indices, batch).cpu()
+        return cls(net, x, filler, indices, kind, usual, torch.linspace(0, 1, steps + 1), ends, batch)
+
+    def follow(self, ranks: Tensor) -> Tensor:
+        """Give the probabilities (N, S + 1) while cells go or come in the order of ``ranks`` (N, h, w)."""
+        between = [
+            probabilities(self.net, self.part(ranks, float(share)), self.indices, self.batch).cpu()
+            for share in self.fractions[1:-1]
+        ]
+        return torch.stack([self.ends[0], *between, self.ends[1]], 1)
+
+    def part(self, ranks: Tensor, share: float) -> Tensor:
+        """Give the photos with the first ``share`` of the cells gone (deletion), or with nothing else (insertion)."""
+        count = round(share * ranks[0].numel())
+        size = (self.x.shape[2], self.x.shape[3])
+        first = functional.interpolate((ranks < count)[:, None].to(self.x.dtype), size=size, mode="nearest").bool()
+        return (
+            torch.where(first, self.filler, self.x)
+            if self.kind == "deletion"
+            else torch.where(first, self.x, self.filler)
+        )

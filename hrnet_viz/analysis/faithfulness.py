@@ -20,7 +20,7 @@ from hrnet_viz.analysis.agreement import Agreement, compare_with_ablation
 from hrnet_viz.analysis.average_drop import drop_average
 from hrnet_viz.analysis.cam_batches import cam_in_batches
 from hrnet_viz.analysis.cam_methods import METHODS, read_methods
-from hrnet_viz.analysis.deletion import delete
+from hrnet_viz.analysis.deletion import Kind, delete
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
 from hrnet_viz.analysis.pointing import play_pointing
 from hrnet_viz.analysis.sanity import Sanity, check_sanity
@@ -176,9 +176,12 @@ def _measure_curves(
 ) -> list[Measure]:
     deletion, insertion, dropping = [], [], []
     maps = cam_in_batches(net, photos, list(goal), method=methods, sites=sites, progress=progress)
+    chance: dict[Kind, dict[tuple[int, int], Tensor]] = {"deletion": {}, "insertion": {}}
     for cams in maps.values():
-        down = delete(net, cams, kind="deletion", steps=steps, seed=seed, progress=progress)
-        up = delete(net, cams, kind="insertion", steps=steps, seed=seed, progress=progress)
+        down, up = (
+            delete(net, cams, kind=kind, steps=steps, seed=seed, chance=known, progress=progress)
+            for kind, known in chance.items()
+        )
         left = drop_average(net, cams, seed=seed, progress=progress)
         deletion.append(torch.stack([down[name].gains for name in sites]))
         insertion.append(torch.stack([up[name].gains for name in sites]))

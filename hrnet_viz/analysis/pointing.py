@@ -184,7 +184,7 @@ def write_verdict(pointing: Pointing) -> str:
     (method, site), best = max(scores.items(), key=lambda item: item[1].value)
     verdict = "better than" if best.is_above(pointing.chance) else "not clearly better than"
     return (
-        f"{NAMES[method]} at {site} points best: {best.value:.0%} hits (95 % interval {best.low:.0%} to "
+        f"{NAMES[method]} at {site} points best: {best.value:.0%} hits (95% interval {best.low:.0%} to "
         f"{best.high:.0%}), {verdict} the {pointing.chance:.0%} of chance."
     )
 

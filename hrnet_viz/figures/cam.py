@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil
+from textwrap import wrap
 from typing import Literal
 
 from hrnet_viz.analysis.cam_methods import NAMES
@@ -28,6 +29,8 @@ from hrnet_viz.sites import Site
 
 WIDTH = 10.0  # in
 LABELS = 0.95  # in, left of the rows
+LABELS_LETTERS = 13
+TITLE_LETTERS = 70
 GAP = 0.12  # in, between columns
 ROW_GAP = 0.14
 HEAD = 0.24  # in, above the columns
@@ -150,11 +153,12 @@ def cam_classes(
     size = wide, high = fit_tile(first, min(pitch - GAP, TALLEST))
     tall = high + RANGE_WORDS + ROW_GAP
     targets = [cams.targets[sample] for cams in several]
+    title = " · ".join(f"“{target}”" for target in targets)
     with new_picture(
         WIDTH,
-        HEAD + len(several) * tall - ROW_GAP,
+        HEAD + len(several) * tall - ROW_GAP + LEGEND,
         theme,
-        title=f"{NAMES[first.method]}: " + " · ".join(f"“{target}”" for target in targets),
+        title=f"{NAMES[first.method]}: {title if len(title) <= TITLE_LETTERS else f'{len(targets)} targets compared'}",
         caption=(
             f"{caption_flags([tile for column in columns for tile in column])}The maps of a column are of one tensor: "
             "they share a scale, given by the raw numbers, and can be compared. Columns cannot."
@@ -167,7 +171,7 @@ def cam_classes(
     ) as picture:
         start = MARGIN + LABELS + 0.35
         draw_plain(picture, pixels, (start, HEAD), size)
-        draw_legend(picture, (start, HEAD + tall), wide)
+        draw_legend(picture, (MARGIN, HEAD + len(several) * tall - ROW_GAP + 0.1), 3.4)
         for column, tiles in enumerate(columns, start=1):
             left = start + column * pitch
             size_pt = SMALL if len(tiles[0].site.name) > wide * 10 else NORMAL
@@ -175,7 +179,7 @@ def cam_classes(
             for row, tile in enumerate(tiles):
                 draw_tile(picture, tile, pixels, (left, HEAD + row * tall), size, enlarge=enlarge)
         for row, cams in enumerate(several):
-            words = cams.targets[sample].replace(" rather than ", "\nrather than\n")
+            words = "\n".join(wrap(cams.targets[sample], LABELS_LETTERS))
             score = short(float(cams.scores[sample]), 3)
             picture.write(MARGIN, HEAD + row * tall, words, fontsize=NORMAL, fontweight="bold", linespacing=1.25)
             lines = words.count("\n") + 1

@@ -19,7 +19,7 @@ LABELS = 1.15
 SIGN = 0.34  # in, between the maps of a row
 HEAD = 0.22  # in, above each map
 ROW_GAP = 0.12
-TALLEST = 1.45  # in, of a map
+TALLEST = 1.4  # in, of a map
 ADDITIVE = ("gradcam", "hirescam")
 """Methods whose maps of the parts of a sum add up to the map of the sum: one gradient belongs to all of them."""
 

@@ -260,7 +260,7 @@ def caption_scale(cams: Cams, scale: str) -> str:
     if scale == "misleading":
         return (
             f"All maps share one scale here, which {NAMES[cams.method]} does not have: a gradient is spread over the "
-            "cells, so finer maps look pale for no other reason than being finer. Do not read it across maps."
+            "cells, so a finer map looks paler even where it says the same. Do not read it across maps."
         )
     if cams.unit == SCORE_PER_PHOTO:
         return (
