@@ -133,6 +133,9 @@ def test_classes_share_a_scale_within_a_column_and_not_between_columns(cams):
     quiet, loud = axes_called(picture, "stage3.0.branch0")
     spread = [float(axes.images[0].get_array().astype(float).std(axis=2).mean()) for axes in (quiet, loud)]
     assert spread[1] > 1.3 * spread[0]  # a third of the reach is a paler colour
+    pixels, values = cams.pictures[0].pixels, cams["stage3.0.branch0"][0].double().numpy()
+    reach = float(louder["stage3.0.branch0"].abs().max())
+    assert (quiet.images[0].get_array() == blend(pixels, values, reach, "light")).all()
     with pytest.raises(ValueError, match="one net and one method"):
         cam_classes([cams, made_cams(method="layercam")])
     with pytest.raises(ValueError, match="give at least one"):
