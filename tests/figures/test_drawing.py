@@ -12,10 +12,10 @@ from PIL import Image
 from hrnet_viz import SiteError, hrnet
 from hrnet_viz.figures.__main__ import main
 from hrnet_viz.figures.colours import BRANCH_COLOURS, contrast
-from hrnet_viz.figures.drawing import diagram, exchange_diagram
 from hrnet_viz.figures.diagrams.drawn import Diagram
 from hrnet_viz.figures.diagrams.geometry import text_width
 from hrnet_viz.figures.diagrams.overlay import THICKEST, THINNEST, number_text, read_values
+from hrnet_viz.figures.drawing import diagram, exchange_diagram
 from hrnet_viz.network.variants import VARIANTS
 
 NODE = re.compile(r'^\t"?(?P<name>.*?)"? \[(?P<attributes>.*)\]$', re.MULTILINE)
