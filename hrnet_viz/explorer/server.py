@@ -244,6 +244,7 @@ class Server:
         sites = [
             {
                 "site": site.name,
+                "start": 4 * sum(other.size for other in maps[:number]),
                 "rows": single.shape[0],
                 "columns": single.shape[1],
                 "note": cams.note(site),
@@ -253,7 +254,7 @@ class Server:
                 "row": (site.stride or 4).bit_length() - 3,
                 "after": {"branch": "branches", "fuse_out": "exchange"}.get(site.kind, ""),
             }
-            for site, single in zip(cams.sites, maps, strict=True)
+            for number, (site, single) in enumerate(zip(cams.sites, maps, strict=True))
         ]
         columns = list(dict.fromkeys(site["column"] for site in sites))
         meta = {

@@ -3,9 +3,8 @@
 function createBranches(app) {
   const show = createSelect(app, "show");
   const row = make("div", { class: "hv-row" });
-  const note = make("p", { class: "hv-note" },
-    "Every map covers the whole photo and has its own scale: the units differ, so don\u2019t compare colours. ",
-    "The cross is at the same place of the photo in all of them. Double click or Enter selects a site.");
+  const note = make("p", { class: "hv-note" }, "Each map covers the whole photo and has its own scale: units differ; ",
+    "don\u2019t compare colours. The cross is at one place of the photo. Double click or Enter selects a site.");
   const node = make("div", {}, createControls(show), row, note);
   const lane = app.lane();
   const views = createViews(app, row, true);

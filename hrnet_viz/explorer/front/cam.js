@@ -24,13 +24,9 @@ function createCam(app) {
   async function load() {
     const { photo, target: wanted, contrast: other, method } = app.state;
     const { meta, buffer } = await app.source.ask("cam", photo, wanted, other, method);
-    let at = 0;
-    const sites = meta.sites.map((one) => {
-      const numbers = new Float32Array(buffer, at, one.rows * one.columns);
-      at += numbers.byteLength;
-      return { ...one, plane: quantise(numbers, one.rows, one.columns, true) };
-    });
-    cams = { ...meta, sites };
+    const read = ({ start, rows, columns }) =>
+      quantise(new Float32Array(buffer, start, rows * columns), rows, columns, true);
+    cams = { ...meta, sites: meta.sites.map((one) => ({ ...one, plane: read(one) })) };
     arrange();
     show();
   }

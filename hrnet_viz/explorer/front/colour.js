@@ -1,11 +1,6 @@
 // ---- numbers to colours: lookup tables, limits of a scale, painting ----
 
-/** Two tables of 256 opaque pixels out of 2 x 256 x 3 bytes. */
-function readTables(bytes) {
-  const table = (start) => readPixels(bytes.subarray(start, start + 768));
-  return { sequential: table(0), signed: table(768) };
-}
-
+/** Opaque pixels out of three bytes each. */
 function readPixels(bytes) {
   const pixel = (k) => (255 << 24) | (bytes[k + 2] << 16) | (bytes[k + 1] << 8) | bytes[k];
   return Uint32Array.from({ length: bytes.length / 3 }, (_, k) => pixel(3 * k));

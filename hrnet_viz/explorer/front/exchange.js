@@ -63,10 +63,9 @@ function createExchange(app) {
     const at = ({ numbers, columns }) => exact(numbers[row * columns + column]);
     const terms = parts.paths.map(at).map((text) => (text.startsWith("\u2212") ? `(${text})` : text));
     const [sum, out] = parts.sums.slice(-2).map(at);
-    const sure = "Added in this order, the paths of this module give the net\u2019s own sums to the bit.";
-    equation.replaceChildren(
-      `Channel ${parts.channel}, row ${row}, column ${column}: `, make("strong", {}, `${terms.join(" + ")} = ${sum}`),
-      `; after ReLU ${out}. ${shares.exact ? sure : ""}`);
+    const sure = shares.exact ? "Added so, the paths give the net\u2019s sums to the bit." : "";
+    const words = `Channel ${parts.channel}, row ${row}, column ${column}: `;
+    equation.replaceChildren(words, make("strong", {}, `${terms.join(" + ")} = ${sum}`), `; after ReLU ${out}. ${sure}`);
   }
   function showShares() {
     const { caption, rows: lines } = shares.measures[app.state.measure];

@@ -4,7 +4,9 @@ const REST = 60; // ms that choices are collected before the kernel hears of the
 
 function createKernelHost(model) {
   const waiting = new Map(); // number of a question -> [resolve, reject]
-  let [asked, timer] = [0, 0];
+  const mine = new Map(); // choices that the model will hear of; until then an echo of older ones must not undo them
+  let asked = 0;
+  let timer;
   function hear({ answer, meta, error }, [data]) {
     const [resolve, reject] = waiting.get(answer) ?? [];
     waiting.delete(answer);
@@ -18,15 +20,22 @@ function createKernelHost(model) {
       model.send({ ask: asked, question }, undefined, bytes ? [bytes] : []);
     });
   }
+  const get = (key) => mine.get(key) ?? model.get(key);
+  function send() {
+    timer = null;
+    for (const [key, value] of mine) model.set(key, value);
+    mine.clear();
+    model.save_changes();
+  }
   model.on("msg:custom", hear);
   return {
     live: true,
     ask,
-    fetchSite: (site) => ask(["maps", model.get("photo"), site]),
-    get: (key) => model.get(key),
+    fetchSite: (site) => ask(["maps", get("photo"), site]),
+    get,
     set(key, value) {
-      model.set(key, value);
-      timer ||= setTimeout(() => model.save_changes((timer = 0)), REST);
+      mine.set(key, value);
+      timer ||= setTimeout(send, REST);
     },
     subscribe(heard) {
       model.on("change", heard);

@@ -22,7 +22,9 @@ async function start(root, host, closing) {
   closing.throwIfAborted();
   const status = make("p", { class: "hv-status", role: "status" });
   const atEnd = (end) => closing.addEventListener("abort", end);
-  const app = createApp(host, net, readTables(new Uint8Array(buffer)), status, atEnd);
+  const pixels = readPixels(new Uint8Array(buffer));
+  const tables = { sequential: pixels.slice(0, 256), signed: pixels.slice(256) };
+  const app = createApp(host, net, tables, status, atEnd);
   await app.loadPhoto();
   root.replaceChildren(...build(app, root), status);
   app.redraw(net.state);
@@ -33,19 +35,17 @@ function createApp(host, net, tables, status, atEnd) {
   const read = () => Object.fromEntries(net.state.map((key) => [key, host.get(key)]));
   const state = read();
   const source = createSource(host, nodes);
-  const drawers = []; // [keys, draw]
   let changed = new Set();
   const scheduler = createScheduler(() => {
     const those = changed;
     changed = new Set();
-    for (const [keys, draw] of drawers) if (!keys || has(those, ...keys)) draw(those);
+    app.draw(those);
   });
   const say = (text) => status.textContent !== text && (status.textContent = text);
   const photoLane = createLane(say);
   const app = {
     host, net, tables, nodes, state, source, say, photo: null, hovered: null, set, loadPhoto, redraw, atEnd,
     lane: () => createLane(say),
-    atChange: (keys, draw) => drawers.push([keys, draw]),
     spot: () => app.hovered ?? state.place,
     hover: (place) => redraw(["hover"], (app.hovered = place)),
     watchSize(element, heard) {
@@ -98,6 +98,7 @@ function build(app, root) {
   const answer = make("strong");
   const overlay = createCheck(app, "overlay", "over the photo");
   const [theme, zoom] = ["theme", "zoom"].map((key) => createSelect(app, key));
+  const network = createNetwork(app);
   const tabs = make("div", { role: "tablist", "aria-label": "Views", onkeydown: turn });
   const id = `hv-${Math.random().toString(36).slice(2)}`;
   const panels = app.net.choices.panel[1].map(([name, words]) => {
@@ -114,7 +115,8 @@ function build(app, root) {
     app.set({ panel: next.name });
     next.tab.focus();
   }
-  app.atChange(null, (changed) => {
+  app.draw = (changed) => {
+    if (has(changed, "site", "photo")) network.draw();
     answer.textContent = `${app.photo.name}: ${app.photo.words}`;
     answer.classList.toggle("hv-outside", app.photo.outside);
     root.dataset.theme = app.state.theme;
@@ -128,9 +130,9 @@ function build(app, root) {
       if (!panel.made) panel.node.append((panel.made = PANELS[panel.name](app)).node);
       panel.made.draw(changed.has("panel") ? new Set(app.net.state) : changed);
     }
-  });
+  };
   return [
-    make("header", {}, make("h3", {}, app.net.name), answer, theme.node), createNetwork(app),
+    make("header", {}, make("h3", {}, app.net.name), answer, theme.node), network.node,
     make("div", { class: "hv-tabs" }, tabs, overlay.node, zoom.node), ...panels.map(({ node }) => node),
   ];
 }

@@ -13,7 +13,7 @@ function createNetwork(app) {
   const sizes = rows.map(([stride, y]) => {
     put("path", { class: "hv-lane", d: `M66 ${y}H${wide}` });
     put("text", { x: 4, y: y - 2 }, `stride ${stride}`);
-    return put("text", { x: 4, y: y + 12, class: "hv-muted" });
+    return put("text", { x: 4, y: y + 12, "fill-opacity": 0.75 });
   });
   for (const [words, left, right] of columns) {
     put("text", { x: (left + right) / 2, y: 13, class: "hv-middle" }, words);
@@ -23,7 +23,6 @@ function createNetwork(app) {
   // Boxes come after the paths, so that they are the ones hit where both lie.
   const inOrder = [...nodes].sort((a, b) => (b.source !== null) - (a.source !== null));
   const drawn = new Map(inOrder.map((node) => [node.site, drawNode(node)]));
-  app.atChange(["site", "photo"], draw);
   function drawNode({ site, at: [x, y], outline: d, text, colour, source, facts }) {
     const words = makeSvg("text", { ...silent, x, y: y + 4, class: "hv-middle" }, text);
     const shapes = ["hv-hit", "hv-shape"].map((name) => makeSvg("path", { class: name, d }));
@@ -60,5 +59,5 @@ function createNetwork(app) {
     const x = (at[0] * svg.clientWidth) / wide - scroll.scrollLeft;
     if (x < 80 || x > scroll.clientWidth - 40) scroll.scrollLeft += x - scroll.clientWidth / 2;
   }
-  return make("section", { "aria-label": "Network" }, scroll, about);
+  return { node: make("section", { "aria-label": "Network" }, scroll, about), draw };
 }

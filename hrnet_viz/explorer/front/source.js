@@ -39,7 +39,7 @@ function createSource(host, nodes) {
     for (const part of parts.slice(1)) for (let k = 0; k < numbers.length; k++) numbers[k] += part.numbers[k];
     return { ...parts[0], numbers: kind === "fuse_out" ? numbers.map((value) => Math.max(value, 0)) : numbers };
   }
-  /** The numbers of one map, or null where this host has only indices. */
+  /** The numbers of one map; null where this host has only indices. */
   async function channel(photo, site, number) {
     if (host.live) return new Float32Array((await ask("channel", photo, site, number)).buffer);
     return EXCHANGES.includes(nodes.get(site)?.kind) ? takeMap(await floats(photo, site), number) : null;
