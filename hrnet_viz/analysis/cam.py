@@ -97,7 +97,7 @@ def cam(
         kept = trace(_without_inference_weights(net), photo, sites=[*wanted, *goal.sites], grad=True)
         scores = goal.evaluate(kept)
         gradients = differentiate(scores, kept, wanted, named=sites is not None)
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast(kept.input.device.type, enabled=False):  # maps are summed in full precision
         result = {
             name: _make(name, kept, gradients, scores, relu=relu, preparation=getattr(net, "preparation", None))
             for name in methods

@@ -310,6 +310,12 @@ def test_other_precisions_give_nearly_the_same_maps(net, dtype, least):
         assert torch.corrcoef(pair)[0, 1] > least, site
 
 
+def test_under_autocast_maps_are_still_summed_in_float32(net):
+    with torch.autocast("cpu", torch.bfloat16):
+        cams = cam(net, X, 3, sites=SITES, method=["gradcam", "hirescam"])
+    assert {single.dtype for one in cams.values() for single in one.values()} == {torch.float32}
+
+
 def test_small_gradients_survive_half_precision(net):
     """Without a factor on the way they would be zero: float16 ends at 6e-8."""
     half, x = net.half(), X.half()
