@@ -10,10 +10,10 @@ READY := $(VENV)/installed-pyproject.toml
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test test-all notebooks lint benchmarks
+.PHONY: help venv lab test test-all notebooks lint faithfulness benchmarks
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(READY)  ## set up .venv, nothing else
 
@@ -44,6 +44,10 @@ lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+faithfulness: venv  ## do class activation maps tell the truth? methods x branches over PHOTOS=folder, numbers only
+	@test -n "$(PHOTOS)" || { echo "Say which photos: make faithfulness PHOTOS=folder (one folder per class)" >&2; exit 2; }
+	$(PY) -m hrnet_viz.analysis.faithfulness teaching "$(PHOTOS)" --out runs/faithfulness
 
 benchmarks: venv  ## the table that README quotes
 	$(PY) -m benchmarks

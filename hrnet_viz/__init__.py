@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hrnet_viz.analysis.ablation import ablate as ablate
     from hrnet_viz.analysis.cam import cam as cam
+    from hrnet_viz.analysis.cams import Cams as Cams
     from hrnet_viz.analysis.contributions import contributions as contributions
     from hrnet_viz.analysis.effective import effective_field as effective_field
     from hrnet_viz.analysis.fusion import fusion as fusion
@@ -46,6 +47,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ablate": "analysis.ablation",
     "cam": "analysis.cam",
+    "Cams": "analysis.cams",
     "contributions": "analysis.contributions",
     "effective_field": "analysis.effective",
     "fusion": "analysis.fusion",

@@ -10,12 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hrnet_viz.figures.cam import cam_classes as cam_classes
+    from hrnet_viz.figures.cam import cam_depth as cam_depth
+    from hrnet_viz.figures.cam import cam_grid as cam_grid
+    from hrnet_viz.figures.cam_head import cam_chain as cam_chain
     from hrnet_viz.figures.cuts import cut_effects as cut_effects
     from hrnet_viz.figures.depth import summary as summary
     from hrnet_viz.figures.diagrams.drawn import Diagram as Diagram
     from hrnet_viz.figures.dot import DotNotFound as DotNotFound
     from hrnet_viz.figures.drawing import diagram as diagram
     from hrnet_viz.figures.drawing import exchange_diagram as exchange_diagram
+    from hrnet_viz.figures.faithfulness import agreement_dots as agreement_dots
+    from hrnet_viz.figures.faithfulness import deletion_curves as deletion_curves
+    from hrnet_viz.figures.faithfulness import drop_dots as drop_dots
+    from hrnet_viz.figures.faithfulness import faithfulness_dots as faithfulness_dots
+    from hrnet_viz.figures.faithfulness import pointing_dots as pointing_dots
+    from hrnet_viz.figures.faithfulness import sanity_curves as sanity_curves
     from hrnet_viz.figures.graphs import autograd_graph as autograd_graph
     from hrnet_viz.figures.head import head_steps as head_steps
     from hrnet_viz.figures.heads import head_choices as head_choices
@@ -39,6 +49,16 @@ _HOME = {
     "exchange": "units",
     "point_answers": "points",
     "cut_effects": "cuts",
+    "cam_grid": "cam",
+    "cam_classes": "cam",
+    "cam_depth": "cam",
+    "cam_chain": "cam_head",
+    "pointing_dots": "faithfulness",
+    "drop_dots": "faithfulness",
+    "agreement_dots": "faithfulness",
+    "faithfulness_dots": "faithfulness",
+    "deletion_curves": "faithfulness",
+    "sanity_curves": "faithfulness",
     "head_choices": "heads",
     "head_steps": "head",
     "summary": "depth",
