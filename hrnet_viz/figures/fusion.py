@@ -1,0 +1,99 @@
+"""What each path brings into an exchange: a matrix of shares per module, along the depth of the net."""
+
+from __future__ import annotations
+
+from hrnet_viz.analysis.contributions import Contributions
+from hrnet_viz.analysis.exchanges import list_exchanges
+from hrnet_viz.analysis.fusion import SIGNED_MEASURES, Fusion
+from hrnet_viz.figures.matrices import average, matrices_picture
+from hrnet_viz.figures.sources import count
+from hrnet_viz.figures.style import Picture, Theme, short
+
+TITLES = {
+    "energy": "Share of the energy that each path brings",
+    "projection": "How much of the sum each path accounts for",
+    "cosine": "Does each path point along the sum?",
+    "decided": "Where each path decides at the ReLU",
+    "opened": "Where each path opens the ReLU",
+    "closed": "Where each path closes the ReLU",
+}
+CAPTIONS = {
+    "energy": "|P_j|² / Σ|P|²: how loud path i<-j is. A row adds up to 1. Two loud paths may cancel.",
+    "projection": "⟨P_j, S⟩ / ⟨S, S⟩ for the sum S before the ReLU. A row adds up to 1; a negative path works against "
+    "the sum.",
+    "cosine": "Cosine of the angle between path i<-j and the sum S before the ReLU: direction, whatever the size.",
+    "decided": "Share of the positions that the ReLU would treat the other way without path i<-j. Rows need not add up "
+    "to 1.",
+    "opened": "Share of the positions that are above 0, and would not be without path i<-j.",
+    "closed": "Share of the positions that are not above 0, and would be without path i<-j.",
+}
+
+
+def share_matrices(
+    fusion: Fusion, measure: str = "energy", *, sample: int | None = None, theme: Theme | None = None
+) -> Picture:
+    """Draw a measure of every path of every exchange.
+
+    Args:
+        fusion: what ``hv.fusion`` gave.
+        measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
+        sample: number of the photo; the mean over all of them if None.
+        theme: "light" or "dark"; the default theme if None.
+
+    Raises:
+        ValueError: no such measure.
+        IndexError: no such photo.
+    """
+    matrices = {module: average(matrix.cpu().numpy(), sample) for module, matrix in fusion.matrices(measure).items()}
+    signed = measure in SIGNED_MEASURES
+    limit = 1.0 if measure in {"energy", "cosine"} else None
+    n = next(iter(fusion.matrices(measure).values())).shape[0]
+    return matrices_picture(
+        matrices,
+        signed=signed,
+        limit=limit,
+        title=TITLES[measure],
+        caption=f"{CAPTIONS[measure]} {fusion.plan.owner}, {whose(fusion.photos, n, sample)}.",
+        label={"cosine": "cosine", "projection": "share of the sum"}.get(measure, "share"),
+        theme=theme,
+    )
+
+
+def contribution_matrices(
+    contributions: Contributions, *, sample: int | None = None, theme: Theme | None = None
+) -> Picture:
+    """Draw what every path of every exchange contributes to the score.
+
+    Args:
+        contributions: what ``hv.contributions`` gave, for all paths.
+        sample: number of the photo; the mean over all of them if None.
+        theme: "light" or "dark"; the default theme if None.
+
+    Raises:
+        ValueError: a path of a module is missing.
+        IndexError: no such photo.
+    """
+    matrices = {
+        module: average(contributions.matrix(module).cpu().numpy(), sample)
+        for module in list_exchanges(contributions.plan)
+    }
+    n = len(contributions.score)
+    score = average(contributions.score.double().cpu().numpy(), sample)
+    words = ", ".join(dict.fromkeys(contributions.words if sample is None else (contributions.words[sample],)))
+    return matrices_picture(
+        matrices,
+        signed=True,
+        title=f"What each path contributes to “{words}”",
+        caption=f"Gradient × path, in units of the score, which is {short(float(score), 3)}. To first order, a path "
+        f"that is cut takes this away. {contributions.plan.owner}, {whose(contributions.photos, n, sample)}.",
+        label="contribution to the score",
+        theme=theme,
+    )
+
+
+def whose(photos: tuple[str, ...], n: int, sample: int | None) -> str:
+    """Tell which photos a picture is of."""
+    if sample is None and n > 1:
+        return f"mean over {count(n, 'photo')}"
+    number = sample or 0
+    return f"photo “{photos[number]}”" if photos else f"sample {number}"
