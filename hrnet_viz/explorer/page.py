@@ -90,14 +90,12 @@ def list_questions(server: Server, choices: Mapping[str, Any], edits: str = "all
 
 
 def _list_cams(server: Server, choices: Mapping[str, Any]) -> Iterator[Question]:
-    """Yield the chosen class and contrast by all methods, and the most probable classes by the chosen one."""
-    photo, methods = choices["photo"], server.methods
-    pairs = [(choices["target"], choices["contrast"]), (choices["target"], ""), ("", "")]
-    for target, contrast in dict.fromkeys(pairs):
-        for method in methods if (target, contrast) == pairs[0] else [choices["method"]]:
-            yield "cam", photo, target, contrast, method
-    for target in server.rank_labels(photo)[:TOP_CLASSES]:
-        if target != choices["target"]:
+    """Yield the chosen class and contrast by all methods, the most probable classes by the chosen method."""
+    photo, chosen = choices["photo"], (choices["target"], choices["contrast"])
+    for method in server.methods:
+        yield "cam", photo, *chosen, method
+    for target in ("", *server.rank_labels(photo)[:TOP_CLASSES]):
+        if (target, "") != chosen:
             yield "cam", photo, target, "", choices["method"]
 
 

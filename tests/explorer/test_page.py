@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
+import torch
 
 import hrnet_viz as hv
 from hrnet_viz.explorer.page import list_questions, write_key
@@ -133,3 +134,17 @@ def test_names_of_others_stay_text(saved, reader):
 def test_a_question_is_written_as_the_page_writes_it():
     assert write_key(["ablation", 'a"\\\n<é>', "x", 1.0, ""]) == '["ablation","a\\"\\\\\\n<é>","x",1,""]'
     assert write_key(("ablation", "p", "s", 0.25, "")) == '["ablation","p","s",0.25,""]'
+
+
+def test_it_stays_under_ten_megabytes_at_the_size_of_the_course(tmp_path):
+    torch.manual_seed(0)
+    net = hv.hrnet("hrnet_w18_small_v2", num_outputs=12)
+    with torch.no_grad():
+        for norm in (module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+            norm.momentum = None
+        net.train()(hv.prepare(net, [hv.photo("cat"), hv.photo("coffee")], size=96))
+    net.eval().preparation = hv.Preparation(size=(224, 224))
+    explorer = explore(net, hv.photo("cat"), target="class 3", contrast="class 4")
+    size = explorer.save(tmp_path / "cat.html", edits="chosen").stat().st_size
+    explorer.close()
+    assert size < 10_000_000

@@ -1,15 +1,11 @@
 """Each panel has a static twin that shows the chosen thing."""
 
-import io
-
 import pytest
-from PIL import Image
 
 import hrnet_viz as hv
 from hrnet_viz.explorer.description import CHOICES
 from hrnet_viz.explorer.static import LARGEST_STORED, draw_small
 from hrnet_viz.explorer.widget import explore
-from hrnet_viz.figures.style import new_picture
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +53,12 @@ def test_the_theme_of_the_explorer_counts(explorer):
     explorer.theme = "auto"
 
 
-def test_a_picture_that_is_stored_is_small_enough_however_large_it_is_drawn():
-    import numpy as np
+class Detailed:
+    """A stand-in for a picture with so much detail that it only fits when drawn small."""
 
-    with new_picture(8, 4, "light", alt="noise") as picture:
-        axes = picture.inches(0, 0, 8, 4)
-        axes.imshow(np.random.default_rng(0).random((400, 800, 3)))
-    assert len(picture.png(1)) > LARGEST_STORED
-    png = draw_small(picture)
-    assert Image.open(io.BytesIO(png)).width < 8 * 96
+    def png(self, sharpness):
+        return b"x" * int(1.5 * LARGEST_STORED * sharpness**2)
+
+
+def test_a_picture_that_is_stored_is_as_sharp_as_fits():
+    assert len(draw_small(Detailed())) == int(1.5 * LARGEST_STORED * 0.7**2)

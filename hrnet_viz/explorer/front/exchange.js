@@ -65,7 +65,8 @@ function createExchange(app) {
     const [sum, out] = parts.sums.slice(-2).map(at);
     const sure = shares.exact ? "Added so, the paths give the net\u2019s sums to the bit." : "";
     const words = `Channel ${parts.channel}, row ${row}, column ${column}: `;
-    equation.replaceChildren(words, make("strong", {}, `${terms.join(" + ")} = ${sum}`), `; after ReLU ${out}. ${sure}`);
+    const total = make("strong", {}, `${terms.join(" + ")} = ${sum}`);
+    equation.replaceChildren(words, total, `; after ReLU ${out}. ${sure}`);
   }
   function showShares() {
     const { caption, rows: lines } = shares.measures[app.state.measure];

@@ -18,7 +18,7 @@ function fill(element, properties = {}, children = []) {
 }
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const minus = (text) => String(text).replace("-", "\u2212");
+const minus = (text) => String(text).replaceAll("-", "\u2212");
 
 /** Write a number shortly: 1.2, 0.034, 340, 3.4e+6. */
 function short(value, digits = 3) {
