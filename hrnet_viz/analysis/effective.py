@@ -14,7 +14,7 @@ from torch import Tensor
 
 from hrnet_viz.analysis.exchanges import cut_paths, kept_exchanges
 from hrnet_viz.analysis.interventions import Photos, read_input
-from hrnet_viz.analysis.receptive import Box, check_cell, receptive_box
+from hrnet_viz.analysis.receptive import Box, ReceptiveField, check_cell, receptive_box, receptive_field
 from hrnet_viz.runner import run
 from hrnet_viz.sites import Site
 from hrnet_viz.tracing import evaluating
@@ -37,7 +37,8 @@ class EffectiveField:
         photos: names of the photos, () if a tensor was given.
         energy: squared gradient summed over the colours, (H, W) float64, as a share of its sum, averaged over the
             photos. All 0 where no gradient comes through, because a ReLU is closed.
-        box: what the cell can depend on at all: the theoretical field within this photo.
+        theory: the theoretical field, on an unbounded photo.
+        box: what of this photo the cell can depend on at all.
     """
 
     site: Site
@@ -46,6 +47,7 @@ class EffectiveField:
     exchanges: tuple[str, ...]
     photos: tuple[str, ...]
     energy: Tensor
+    theory: ReceptiveField
     box: Box
 
     def __repr__(self) -> str:
@@ -130,5 +132,6 @@ def effective_field(
         exchanges=kept_exchanges(net.plan, exchanges),
         photos=photos,
         energy=shares.mean(0),
+        theory=receptive_field(net, found, exchanges=exchanges),
         box=receptive_box(net, found, place, size, exchanges=exchanges),
     )

@@ -118,7 +118,7 @@ def _draw(picture: Picture, found: Measure) -> float:
     rows = max(matrix.shape[0] for matrix in found.values())
     size = {module: np.nan_to_num(np.abs(matrix)) for module, matrix in found.items()}
     fullest = max(max(matrix.sum(0).max(), matrix.sum(1).max()) for matrix in size.values()) or 1.0
-    scale = FULLEST / float(fullest)
+    scale: float = FULLEST / float(fullest)
     wide, high = WIDTH - 2 * MARGIN - LABELS, HEIGHT - HEAD - LEGEND
     axes = picture.inches(MARGIN + LABELS, HEAD, wide, high, label="ribbons")
     axes.axis("off")
@@ -142,7 +142,7 @@ def _draw(picture: Picture, found: Measure) -> float:
     for node in before:
         end = _Node(len(modules) + 0.25, node.row, node.height)
         _band(axes, node, end, _pale(BRANCH_COLOURS[node.row], picture.theme))
-    return scale * high / rows
+    return float(scale * high / rows)
 
 
 def _exchange(
