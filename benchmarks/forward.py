@@ -47,6 +47,6 @@ def measure(rounds: int) -> list[tuple[str, list[Row]]]:
     rival = {
         "timm, plain forward": lambda: plain(theirs),
         "ours, every tensor traced": lambda: hv.trace(ours, photo, sites="all"),
-        "torchlens, every tensor": lambda: torchlens.log_forward_pass(theirs, photo, layers_to_save="all"),
+        "torchlens, every tensor": lambda: torchlens.trace(theirs, photo),
     }
     return [*tables, ("The same with torchlens", compare(rival, min(rounds, 3)))]
