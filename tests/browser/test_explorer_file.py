@@ -266,6 +266,24 @@ def test_it_follows_the_theme_of_the_system_and_the_one_that_is_chosen(chromium,
     context.close()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_looks_as_it_did_when_somebody_looked_at_it(chromium, file, golden_figure, theme):
+    context = chromium.new_context(color_scheme=theme, viewport={"width": 1300, "height": 1000})
+    page = context.new_page()
+    page.goto(file.as_uri())
+    explorer = ExplorerPage(page)
+    explorer.site("stage4.0.sum1")
+    explorer.wait_for("figcaption strong", "stage4.0.sum1, channel 0")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(300)
+    # Few words in these: fonts differ between machines.
+    golden_figure(f"explorer_network_{theme}", explorer.root.locator(".hv-network svg").screenshot())
+    explorer.control("overlay").check()
+    page.wait_for_timeout(100)
+    golden_figure("explorer_map", explorer.find(".hv-map").screenshot())
+    context.close()
+
+
 def test_where_scripts_are_off_a_picture_is_there(chromium, file):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
