@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hrnet_viz.data.samples import photo_names as photo_names
     from hrnet_viz.devices import device as device
     from hrnet_viz.explorer.sliders import MapSliders as MapSliders
+    from hrnet_viz.explorer.widget import Explorer as Explorer
     from hrnet_viz.explorer.widget import explore as explore
     from hrnet_viz.network.net import HRNet as HRNet
     from hrnet_viz.network.net import hrnet as hrnet
@@ -54,6 +55,7 @@ _HOME = {
     "receptive_field": "analysis.receptive",
     "measure_sites": "analysis.statistics",
     "sweep": "analysis.sweep",
+    "Explorer": "explorer.widget",
     "explore": "explorer.widget",
     "Prediction": "analysis.predictions",
     "predict": "analysis.predictions",
