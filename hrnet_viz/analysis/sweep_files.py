@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from hrnet_viz.analysis.sweep_table import HEADER, Effect, Sweep, format_rows, parse_rows
@@ -140,7 +141,8 @@ def fingerprint_tensor(value: Tensor) -> str:
 
 
 def _checksum(value: Tensor, before: int) -> int:
-    return zlib.crc32(value.detach().cpu().contiguous().numpy().tobytes(), before)
+    as_bytes = value.detach().cpu().contiguous().flatten().view(torch.uint8)  # numpy has no bfloat16
+    return zlib.crc32(as_bytes.numpy().tobytes(), before)
 
 
 def _read_told(path: Path) -> dict[str, Any]:

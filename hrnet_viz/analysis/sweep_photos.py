@@ -87,7 +87,7 @@ def _list_folder(net: HRNet, folder: Path) -> tuple[Source, ...]:
         raise ValueError(
             f"There is no photo in the folder '{folder.name}'. Photos end in {', '.join(sorted(ENDINGS))}."
         )
-    return tuple(Source(name, partial(_prepare, net, folder / name)) for name in found)
+    return tuple(Source(name, partial(_prepare_file, net, folder, name)) for name in found)
 
 
 def _one(net: HRNet, number: int, photo: Any) -> Source:
@@ -100,6 +100,14 @@ def _one(net: HRNet, number: int, photo: Any) -> Source:
 
 def _prepare(net: HRNet, photo: Any) -> Tensor:
     return prepare(net, read_image(photo))
+
+
+def _prepare_file(net: HRNet, folder: Path, name: str) -> Tensor:
+    try:
+        return _prepare(net, folder / name)
+    except PhotoError as error:
+        # Where the folder lies on this machine is nobody's business who reads the table.
+        raise PhotoError(str(error).replace(str(folder / name), name)) from error
 
 
 def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:

@@ -17,7 +17,7 @@ from tests.analysis.trained_like import CLASSES, photos, trained_like
 SIZES = st.sampled_from((32, 45, 64, 96))
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
 quickly = settings(
-    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -99,6 +99,21 @@ def test_holds_for_any_cell_of_photos_of_any_size(averaging, data):
     assert reached_box(result.energy) == result.box
 
 
+@pytest.mark.parametrize(("height", "width"), [(32, 1088), (45, 1003)])
+def test_every_up_sampled_path_looks_cells_up_as_the_net_does(averaging, height, width):
+    x = photos(1, height, width, dtype=torch.float64).abs().requires_grad_()
+    names = [name for name in averaging.plan.sites if name.endswith(".resize")]
+    kept = hv.run(averaging, x, keep=names)
+    for name in names:
+        rows, columns = kept[name].shape[2:]
+        for cell in ((0, 0), (rows - 1, columns - 1), (rows // 3, columns // 3), (rows // 2, columns // 2 + 2)):
+            value = kept[name][0, :, cell[0], cell[1]].sum()
+            (gradient,) = torch.autograd.grad(value, x, retain_graph=True)
+            box = receptive_box(averaging, name, cell, (height, width))
+            assert reached_box(gradient.square().sum((0, 1))) == box, (name, cell)
+            assert box.width < width, "the photo must be larger than the field"
+
+
 def test_known_fields():
     """By hand: each 3x3 convolution adds two strides, each 1x1 none."""
     net = hv.hrnet("hrnet_w18")

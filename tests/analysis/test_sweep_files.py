@@ -50,7 +50,7 @@ def test_a_folder_with_an_unreadable_photo(net, folder, tmp_path):
     assert told["finished"]
     assert list(told["unreadable"]) == ["c.jpg"]
     assert told["settings"]["weights"] == fingerprint(net)
-    assert str(tmp_path) not in (tmp_path / "out" / "effects.csv").read_text()
+    assert all(str(tmp_path) not in (tmp_path / "out" / f"effects.{end}").read_text() for end in ("csv", "json"))
 
 
 def test_the_table_is_ready_for_a_data_frame_and_reads_back(net, folder, tmp_path):

@@ -1,6 +1,7 @@
 """Matrices and ribbons of the exchanges: each number is where it belongs, and a width is what it says."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -106,6 +107,21 @@ def test_a_ribbon_is_as_wide_as_its_share(shares):
     told = float(next(t.get_text() for t in picture.texts if "this wide" in t.get_text()).split()[2])
     pixels_per_row = rows.bbox.height / 4
     assert legend.bbox.height == pytest.approx(told * ratio[0] * pixels_per_row, rel=0.06)
+
+
+def test_ribbons_fill_a_node_side_by_side(shares):
+    [axes] = axes_called(exchange_ribbons(shares, sample=0), "ribbons")
+    ribbons = [patch.get_path().vertices for patch in axes.patches if patch.get_zorder() > 0]
+    for first, last in ((0, 7), (3, 4)):  # corners at the source, corners at the output
+        ends = {}
+        for points in ribbons:
+            ends.setdefault((round(points[first][0], 3), int(points[first][1])), []).append(
+                (points[first][1], points[last][1])
+            )
+        for spans in ends.values():
+            spans.sort()
+            for (_, low), (high, _) in pairwise(spans):
+                assert high == pytest.approx(low, abs=0.005)  # a thread is a little wider than its share
 
 
 def test_negative_contributions_are_hatched(shares, parts):
