@@ -14,12 +14,20 @@ if TYPE_CHECKING:
     from hrnet_viz.analysis.cams import Cams as Cams
     from hrnet_viz.analysis.contributions import contributions as contributions
     from hrnet_viz.analysis.effective import effective_field as effective_field
+    from hrnet_viz.analysis.exchanges import cut_paths as cut_paths
+    from hrnet_viz.analysis.exchanges import exchange_choices as exchange_choices
+    from hrnet_viz.analysis.forecast import forecast as forecast
+    from hrnet_viz.analysis.forecast import predicted_effects as predicted_effects
     from hrnet_viz.analysis.fusion import fusion as fusion
     from hrnet_viz.analysis.predictions import Prediction as Prediction
     from hrnet_viz.analysis.predictions import predict as predict
+    from hrnet_viz.analysis.receptive import reach as reach
+    from hrnet_viz.analysis.receptive import receptive_box as receptive_box
     from hrnet_viz.analysis.receptive import receptive_field as receptive_field
     from hrnet_viz.analysis.statistics import measure_sites as measure_sites
     from hrnet_viz.analysis.sweep import sweep as sweep
+    from hrnet_viz.analysis.sweep_files import merge_sweeps as merge_sweeps
+    from hrnet_viz.analysis.sweep_table import read_sweep as read_sweep
     from hrnet_viz.data.photo import Photo as Photo
     from hrnet_viz.data.photo import PhotoError as PhotoError
     from hrnet_viz.data.preparation import Preparation as Preparation
@@ -52,9 +60,17 @@ _HOME = {
     "contributions": "analysis.contributions",
     "effective_field": "analysis.effective",
     "fusion": "analysis.fusion",
+    "exchange_choices": "analysis.exchanges",
+    "cut_paths": "analysis.exchanges",
+    "forecast": "analysis.forecast",
+    "predicted_effects": "analysis.forecast",
     "receptive_field": "analysis.receptive",
+    "receptive_box": "analysis.receptive",
+    "reach": "analysis.receptive",
     "measure_sites": "analysis.statistics",
     "sweep": "analysis.sweep",
+    "merge_sweeps": "analysis.sweep_files",
+    "read_sweep": "analysis.sweep_table",
     "Explorer": "explorer.widget",
     "explore": "explorer.widget",
     "Prediction": "analysis.predictions",

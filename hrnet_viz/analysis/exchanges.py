@@ -18,7 +18,7 @@ def list_exchanges(plan: Plan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"stage{path.stage}.{path.module}" for path in plan.select(kind="fuse_path")))
 
 
-def choices(plan: Plan) -> tuple[int, ...]:
+def exchange_choices(plan: Plan) -> tuple[int, ...]:
     """Give the numbers of exchanges that may be kept: 0, 1, 3 and all."""
     return tuple(sorted({0, 1, 3, len(list_exchanges(plan))}))
 
@@ -36,10 +36,11 @@ def kept_exchanges(plan: Plan, number: int | None) -> tuple[str, ...]:
     modules = list_exchanges(plan)
     if number is None:
         return modules
-    if isinstance(number, bool) or number not in choices(plan):
+    choices = exchange_choices(plan)
+    if isinstance(number, bool) or number not in choices:
         raise ValueError(
             f"exchanges={number!r} was given. {plan.owner} has {len(modules)} exchanges; of these "
-            f"{', '.join(map(str, choices(plan)))} can be kept: none, the last, the last of each stage, or all."
+            f"{', '.join(map(str, choices))} can be kept: none, the last, the last of each stage, or all."
         )
     last_of_stage = {module.partition(".")[0]: module for module in modules}
     return {0: (), 1: modules[-1:], 3: tuple(last_of_stage.values()), len(modules): modules}[number]

@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from hrnet_viz.figures.ablation import effect_bars as effect_bars
+    from hrnet_viz.figures.ablation import effect_diagram as effect_diagram
+    from hrnet_viz.figures.ablation import effect_matrices as effect_matrices
     from hrnet_viz.figures.cam import cam_classes as cam_classes
     from hrnet_viz.figures.cam import cam_depth as cam_depth
     from hrnet_viz.figures.cam import cam_grid as cam_grid
@@ -26,11 +29,16 @@ if TYPE_CHECKING:
     from hrnet_viz.figures.faithfulness import faithfulness_dots as faithfulness_dots
     from hrnet_viz.figures.faithfulness import pointing_dots as pointing_dots
     from hrnet_viz.figures.faithfulness import sanity_curves as sanity_curves
+    from hrnet_viz.figures.forecast import forecast_scatter as forecast_scatter
+    from hrnet_viz.figures.fusion import contribution_matrices as contribution_matrices
+    from hrnet_viz.figures.fusion import share_matrices as share_matrices
     from hrnet_viz.figures.graphs import autograd_graph as autograd_graph
     from hrnet_viz.figures.head import head_steps as head_steps
     from hrnet_viz.figures.heads import head_choices as head_choices
     from hrnet_viz.figures.maps import channel_grid as channel_grid
     from hrnet_viz.figures.points import point_answers as point_answers
+    from hrnet_viz.figures.receptive import receptive_fields as receptive_fields
+    from hrnet_viz.figures.ribbon import exchange_ribbons as exchange_ribbons
     from hrnet_viz.figures.streams import branches as branches
     from hrnet_viz.figures.streams import life_of_branch as life_of_branch
     from hrnet_viz.figures.style import Picture as Picture
@@ -48,6 +56,14 @@ _HOME = {
     "life_of_branch": "streams",
     "exchange": "units",
     "point_answers": "points",
+    "share_matrices": "fusion",
+    "contribution_matrices": "fusion",
+    "exchange_ribbons": "ribbon",
+    "effect_diagram": "ablation",
+    "effect_matrices": "ablation",
+    "effect_bars": "ablation",
+    "forecast_scatter": "forecast",
+    "receptive_fields": "receptive",
     "cut_effects": "cuts",
     "cam_grid": "cam",
     "cam_classes": "cam",
