@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hrnet_viz.analysis.forecast import forecast as forecast
     from hrnet_viz.analysis.forecast import predicted_effects as predicted_effects
     from hrnet_viz.analysis.fusion import fusion as fusion
+    from hrnet_viz.analysis.pairs import ablate_pairs as ablate_pairs
     from hrnet_viz.analysis.predictions import Prediction as Prediction
     from hrnet_viz.analysis.predictions import predict as predict
     from hrnet_viz.analysis.receptive import reach as reach
@@ -55,6 +56,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ablate": "analysis.ablation",
+    "ablate_pairs": "analysis.pairs",
     "cam": "analysis.cam",
     "Cams": "analysis.cams",
     "contributions": "analysis.contributions",

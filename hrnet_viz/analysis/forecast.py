@@ -94,7 +94,9 @@ class Forecast:
         return tuple(found)
 
     def __repr__(self) -> str:
-        return f"Forecast({len(self.items)} edits of {len(self.photos)} photos: correlation {self.correlation:.3f})"
+        n = len(self.photos)
+        photos = "1 photo" if n == 1 else f"{n} photos"
+        return f"Forecast({len(self.items)} edits of {photos}: correlation {self.correlation:.3f})"
 
 
 def predicted_effects(

@@ -53,14 +53,14 @@ EXERCISES = (
         minutes=6,
         stub="silence = None",
         solution=(
-            'told = ["stage4.0.fuse1<-0", "stage4.0.fuse2<-0", "stage4.0.fuse3<-0"]\n'
-            "silence = float(ablate(net, trace, told, target=target).effect[0])"
+            'voices = ["stage4.0.fuse1<-0", "stage4.0.fuse2<-0", "stage4.0.fuse3<-0"]\n'
+            "silence = float(hv.ablate(net, trace, voices, target=target).effect[0])"
         ),
         expected=_silence,
         hints=(
             "Three paths: branch 0 into outputs 1, 2 and 3. fuse0<-0 stays, it goes to the fine stream itself.",
-            "ablate takes a list of addresses and edits all of them in one pass.",
-            "float(ablate(net, trace, [...], target=target).effect[0])",
+            "hv.ablate takes a list of addresses and edits all of them in one pass.",
+            "float(hv.ablate(net, trace, [...], target=target).effect[0])",
         ),
         tolerance=1e-3,
     ),
@@ -72,14 +72,14 @@ EXERCISES = (
         stub="extra = None",
         solution=(
             'a, b = "stage4.0.fuse3<-0", "stage4.0.fuse3<-3"\n'
-            "alone = [ablate(net, trace, site, target=target).effect[0] for site in (a, b)]\n"
-            "extra = float(ablate(net, trace, [a, b], target=target).effect[0] - sum(alone))"
+            "alone = [hv.ablate(net, trace, site, target=target).effect[0] for site in (a, b)]\n"
+            "extra = float(hv.ablate(net, trace, [a, b], target=target).effect[0] - sum(alone))"
         ),
         expected=_extra,
         hints=(
             "Three ablations: a alone, b alone, both at once.",
             "Take the effects of the two alone away from the effect of both. Mind the sign.",
-            "ablate(net, trace, [a, b], target=target).effect[0] - alone_a - alone_b",
+            "hv.ablate(net, trace, [a, b], target=target).effect[0] - alone_a - alone_b",
         ),
         tolerance=1e-2,
     ),

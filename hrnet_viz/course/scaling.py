@@ -18,10 +18,9 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from hrnet_viz.analysis.ablation import ablate
 from hrnet_viz.analysis.contributions import contributions
 from hrnet_viz.analysis.targets import class_words, find_class
-from hrnet_viz.course.effects import draw_response
+from hrnet_viz.figures.response import response_curves
 from hrnet_viz.figures.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
 from hrnet_viz.runner import run
 from hrnet_viz.tracing import Trace, evaluating
@@ -86,7 +85,7 @@ class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         logits = torch.stack([self._logits_at(self.site, factor) for factor in factors])
         slope = contributions(self._net, self._trace.input[:1], self.target, sites=self.site)[self.site]
         names = [class_words(self._net, row) for row in range(logits.shape[1])]
-        return draw_response(
+        return response_curves(
             factors, logits[:, self._rows], [names[row] for row in self._rows],
             target=self._rows.index(self.target), slope=float(slope[0]), site=self.site, theme=theme,
         )  # fmt: skip
@@ -154,22 +153,3 @@ def draw_bars(
     buffer = io.BytesIO()
     picture.quantize(32).save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def measure_pairs(net: HRNet, trace: Trace, sites: Sequence[str], target: str | int) -> Tensor:
-    """Switch sites off alone and two at a time, (S, S): effects alone on the diagonal, beside it what a pair adds.
-
-    What a pair adds is its effect minus the effects of both alone: 0 where effects simply add up.
-    """
-    number = len(sites)
-    found = torch.zeros(number, number, dtype=torch.float64)
-
-    def effect(*names: str) -> float:
-        return float(ablate(net, trace, list(names), target=target).effect[0])
-
-    for i, site in enumerate(sites):
-        found[i, i] = effect(site)
-    for i in range(number):
-        for j in range(i):
-            found[i, j] = found[j, i] = effect(sites[i], sites[j]) - float(found[i, i] + found[j, j])
-    return found

@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from hrnet_viz.figures.faithfulness import sanity_curves as sanity_curves
     from hrnet_viz.figures.forecast import forecast_scatter as forecast_scatter
     from hrnet_viz.figures.fusion import contribution_matrices as contribution_matrices
+    from hrnet_viz.figures.fusion import share_maps as share_maps
     from hrnet_viz.figures.fusion import share_matrices as share_matrices
     from hrnet_viz.figures.graphs import autograd_graph as autograd_graph
     from hrnet_viz.figures.head import head_steps as head_steps
     from hrnet_viz.figures.heads import head_choices as head_choices
     from hrnet_viz.figures.maps import channel_grid as channel_grid
+    from hrnet_viz.figures.pairs import pair_matrix as pair_matrix
     from hrnet_viz.figures.points import point_answers as point_answers
     from hrnet_viz.figures.receptive import receptive_fields as receptive_fields
+    from hrnet_viz.figures.response import response_curves as response_curves
     from hrnet_viz.figures.ribbon import exchange_ribbons as exchange_ribbons
     from hrnet_viz.figures.streams import branches as branches
     from hrnet_viz.figures.streams import life_of_branch as life_of_branch
@@ -57,12 +60,15 @@ _HOME = {
     "exchange": "units",
     "point_answers": "points",
     "share_matrices": "fusion",
+    "share_maps": "fusion",
     "contribution_matrices": "fusion",
     "exchange_ribbons": "ribbon",
     "effect_diagram": "ablation",
     "effect_matrices": "ablation",
     "effect_bars": "ablation",
     "forecast_scatter": "forecast",
+    "pair_matrix": "pairs",
+    "response_curves": "response",
     "receptive_fields": "receptive",
     "cut_effects": "cuts",
     "cam_grid": "cam",

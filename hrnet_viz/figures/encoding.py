@@ -10,7 +10,7 @@ from PIL import Image
 
 PALETTE = 256
 INVISIBLE = 6  # of 255: a colour may move so far; two steps of a colour map with 256 colours are about as large
-EDGES = 0.005  # share of pixels that may move further: those on the slopes of lines and letters,
+EDGES = 0.01  # share of pixels that may move further: those on the slopes of lines and letters,
 STRAY = 24  # but no pixel further than this
 
 

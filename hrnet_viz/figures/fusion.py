@@ -1,4 +1,4 @@
-"""What each path brings into an exchange: a matrix of shares per module, along the depth of the net."""
+"""What each path brings into an exchange: a matrix of shares per module along the depth, or maps of one sum."""
 
 from __future__ import annotations
 
@@ -6,8 +6,26 @@ from hrnet_viz.analysis.contributions import Contributions
 from hrnet_viz.analysis.exchanges import list_exchanges
 from hrnet_viz.analysis.fusion import SIGNED_MEASURES, Fusion
 from hrnet_viz.figures.matrices import average, matrices_picture
-from hrnet_viz.figures.sources import count
-from hrnet_viz.figures.style import Picture, Theme, short
+from hrnet_viz.figures.sources import count, fit_cells
+from hrnet_viz.figures.style import (
+    MARGIN,
+    NORMAL,
+    SMALL,
+    Picture,
+    Theme,
+    branch_colour,
+    colour_bar,
+    map_limits,
+    new_picture,
+    short,
+    show_map,
+    theme_colours,
+)
+from hrnet_viz.sites import Site
+
+WIDTH = 10.0  # in
+GAP, WORDS, BAR = 0.15, 0.42, 0.75  # in: between maps, above them, right of them
+TALLEST = 2.6
 
 TITLES = {
     "energy": "Share of the energy that each path brings",
@@ -89,6 +107,52 @@ def contribution_matrices(
         label="contribution to the score",
         theme=theme,
     )
+
+
+def share_maps(
+    fusion: Fusion, site: str | Site, measure: str = "decided", *, sample: int = 0, theme: Theme | None = None
+) -> Picture:
+    """Draw a measure of every path into one sum, place by place over all channels, on one scale.
+
+    Args:
+        fusion: what ``hv.fusion`` gave.
+        site: the fuse sum.
+        measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
+        sample: number of the photo.
+        theme: "light" or "dark"; the default theme if None.
+
+    Raises:
+        SiteError: a site that is none of the sums.
+        ValueError: no such measure.
+        IndexError: no such photo.
+    """
+    shares = fusion[site]
+    every = shares.measure(measure, per="place").cpu().numpy()
+    maps = [average(path, sample) for path in every]
+    means = average(shares.measure(measure).T.cpu().numpy(), sample)
+    signed = measure in SIGNED_MEASURES
+    low, high = map_limits(maps, signed=signed)
+    room = (WIDTH - 2 * MARGIN - BAR - GAP * (len(maps) - 1)) / len(maps)
+    wide, tall = fit_cells((room, TALLEST), (maps[0].shape[0], maps[0].shape[1]))
+    told = [f"{path.name} {short(float(mean))}" for path, mean in zip(shares.paths, means, strict=True)]
+    with new_picture(
+        WIDTH,
+        WORDS + tall,
+        theme,
+        title=f"{TITLES[measure]}, into {shares.site.name}",
+        caption=f"{CAPTIONS[measure]} Here at each place, over all channels; the numbers are for the whole map. "
+        f"{fusion.plan.owner}, {whose(fusion.photos, every.shape[1], sample)}.",
+        alt=f"{len(maps)} maps, one per path into {shares.site.name}. {TITLES[measure]}, whole map: {', '.join(told)}.",
+    ) as picture:
+        for number, (path, values, mean) in enumerate(zip(shares.paths, maps, means, strict=True)):
+            left = MARGIN + number * (room + GAP)
+            picture.write(left, 0, path.name.rpartition(".")[2], fontsize=NORMAL, fontweight="bold")
+            picture.write(left, 0.19, short(float(mean)), fontsize=SMALL, color=theme_colours(picture.theme).muted)
+            axes = picture.inches(left, WORDS, wide, tall, label=path.name)
+            colour = branch_colour(path.source)
+            image = show_map(axes, values, signed=signed, vmin=low if signed else min(low, 0), vmax=high, frame=colour)
+        colour_bar(image, picture.inches(WIDTH - MARGIN - BAR + 0.15, WORDS, 0.1, tall, label="scale"))
+    return picture
 
 
 def whose(photos: tuple[str, ...], n: int, sample: int | None) -> str:

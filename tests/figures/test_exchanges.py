@@ -12,9 +12,10 @@ import hrnet_viz as hv
 from hrnet_viz.analysis.contributions import contributions
 from hrnet_viz.analysis.fusion import fusion
 from hrnet_viz.figures.colours import BRANCH_COLOURS
-from hrnet_viz.figures.fusion import contribution_matrices, share_matrices
+from hrnet_viz.figures.fusion import contribution_matrices, share_maps, share_matrices
 from hrnet_viz.figures.matrices import break_lines, write_numbers
 from hrnet_viz.figures.ribbon import exchange_ribbons
+from hrnet_viz.figures.style import short
 from tests.analysis.trained_like import photos, trained_like
 from tests.figures.made_trace import axes_called, complain_about_words, made_trace, numbers_of
 
@@ -72,6 +73,21 @@ def test_the_mean_over_photos_is_shown_unless_one_is_asked_for(shares):
     assert np.allclose(shown, shares.matrix("stage4.0").mean(0))
     with pytest.raises(IndexError, match="photos 0 to 1"):
         share_matrices(shares, sample=2)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("measure", ["decided", "projection"])
+def test_maps_of_a_sum_show_each_path_place_by_place_on_one_scale(shares, measure, theme):
+    picture = share_maps(shares, "stage4.0.sum0", measure, sample=1, theme=theme)
+    assert not complain_about_words(picture)
+    [axes] = axes_called(picture, "stage4.0.fuse0<-2")
+    expected = shares["stage4.0.sum0"].measure(measure, per="place")[2, 1]
+    assert np.allclose(axes.images[0].get_array(), expected)
+    assert len({axes.images[0].get_clim() for axes in axes_called(picture, "stage4.0.fuse")}) == 1
+    mean = shares["stage4.0.sum0"].measure(measure)[2, 1].item()
+    assert f"stage4.0.fuse0<-2 {short(mean)}" in picture.alt
+    with pytest.raises(IndexError, match="photos 0 to 1"):
+        share_maps(shares, "stage4.0.sum0", sample=2)
 
 
 def test_contributions_in_units_of_the_score(parts):
