@@ -10,20 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean, wilson
 from hrnet_viz.analysis.merging import How, scale_each, upsample
-from hrnet_viz.analysis.perturbing import (
-    Blank,
-    class_indices,
-    count_off,
-    make_blank,
-    photo_names,
-    probabilities,
-    shuffle,
-)
+from hrnet_viz.analysis.perturbing import Blank, Covered, choose_maps, photo_names, shuffle
 
 if TYPE_CHECKING:
     from hrnet_viz.analysis.cams import Cams
@@ -108,23 +99,19 @@ def drop_average(
     Raises:
         ValueError: no such blank, or maps whose target is not a class.
     """
-    names = [name for name in cams if sites is None or name in {cams.plan.resolve(site) for site in sites}]
-    x, indices, filler = cams.input, class_indices(cams), make_blank(cams.input, blank)
-    whole = probabilities(net, x, indices, batch).cpu()
+    covered = Covered.prepare(net, cams, blank=blank, batch=batch)
+    size, whole = (cams.input.shape[2], cams.input.shape[3]), covered.ask_whole()
     result = {}
-    for name in count_off(names, f"average drop, {cams.method}", progress=progress):
-        shares = scale_each(cams[name].clamp(min=0))
+    for name, maps in choose_maps(cams, sites, "average drop", progress=progress):
+        shares = scale_each(maps.clamp(min=0))
         order = shuffle(shares.flatten(1).shape, seed).to(shares.device)
-        left = []
-        for single in (shares, shares.flatten(1).gather(1, order).view(shares.shape)):
-            mask = upsample(single, (x.shape[2], x.shape[3]), enlarge)[:, None].to(x.dtype)
-            left.append(probabilities(net, torch.lerp(filler, x, mask), indices, batch).cpu())
+        shuffled = shares.flatten(1).gather(1, order).view(shares.shape)
         result[name] = AverageDrop(
             site=name,
             method=cams.method,
             whole=whole,
-            masked=left[0],
-            shuffled=left[1],
+            masked=covered.ask(upsample(shares, size, enlarge)),
+            shuffled=covered.ask(upsample(shuffled, size, enlarge)),
             targets=cams.targets,
             photos=photo_names(cams),
             blank=blank,

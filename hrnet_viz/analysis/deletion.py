@@ -13,19 +13,10 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
-from hrnet_viz.analysis.perturbing import (
-    Blank,
-    class_indices,
-    count_off,
-    make_blank,
-    photo_names,
-    probabilities,
-    rank_cells,
-    shuffle,
-)
+from hrnet_viz.analysis.merging import upsample
+from hrnet_viz.analysis.perturbing import Blank, Covered, choose_maps, photo_names, rank_cells, shuffle
 
 if TYPE_CHECKING:
     from hrnet_viz.analysis.cams import Cams
@@ -122,12 +113,13 @@ def delete(
     """
     if steps < 1 or draws < 1:
         raise ValueError(f"steps={steps} and draws={draws} were given; both must be at least 1.")
-    names = [name for name in cams if sites is None or name in {cams.plan.resolve(site) for site in sites}]
-    walk = _Walk.prepare(net, cams, kind=kind, steps=steps, blank=blank, batch=batch)
+    if kind not in USUAL_BLANK:
+        raise ValueError(f"kind='{kind}' was given; curves are made for 'deletion' or 'insertion'.")
+    covered = Covered.prepare(net, cams, blank=blank or USUAL_BLANK[kind], batch=batch)
+    walk = _Walk(covered, kind, torch.linspace(0, 1, steps + 1), (covered.ask_whole(), covered.ask_filler()))
     chance = {} if chance is None else chance
     result = {}
-    for name in count_off(names, f"{kind}, {cams.method}", progress=progress):
-        maps = cams[name]
+    for name, maps in choose_maps(cams, sites, kind, progress=progress):
         n, height, width = maps.shape
         if (height, width) not in chance:
             orders = [shuffle((n, height * width), seed + draw).view(maps.shape) for draw in range(draws)]
@@ -141,7 +133,7 @@ def delete(
             random=chance[height, width],
             targets=cams.targets,
             photos=photo_names(cams),
-            blank=walk.blank,
+            blank=covered.blank,
             draws=draws,
             seed=seed,
         )
@@ -150,43 +142,22 @@ def delete(
 
 @dataclass(frozen=True, eq=False)
 class _Walk:
-    """What is the same for every order: the photos, what replaces them, and both ends of the curves."""
+    """What is the same for every order: the photos, and both ends of the curves."""
 
-    net: HRNet
-    x: Tensor
-    filler: Tensor
-    indices: Tensor
+    covered: Covered
     kind: Kind
-    blank: Blank
     fractions: Tensor
     ends: tuple[Tensor, Tensor]
-    batch: int
-
-    @classmethod
-    def prepare(cls, net: HRNet, cams: Cams, *, kind: Kind, steps: int, blank: Blank | None, batch: int) -> _Walk:
-        if kind not in USUAL_BLANK:
-            raise ValueError(f"kind='{kind}' was given; curves are made for 'deletion' or 'insertion'.")
-        x, indices, usual = cams.input, class_indices(cams), blank or USUAL_BLANK[kind]
-        filler = make_blank(x, usual)
-        start, end = (x, filler) if kind == "deletion" else (filler, x)
-        ends = probabilities(net, start, indices, batch).cpu(), probabilities(net, end, indices, batch).cpu()
-        return cls(net, x, filler, indices, kind, usual, torch.linspace(0, 1, steps + 1), ends, batch)
+    """Probabilities for the whole photos and for the blank."""
 
     def follow(self, ranks: Tensor) -> Tensor:
         """Give the probabilities (N, S + 1) while cells go or come in the order of ``ranks`` (N, h, w)."""
-        between = [
-            probabilities(self.net, self.part(ranks, float(share)), self.indices, self.batch).cpu()
-            for share in self.fractions[1:-1]
-        ]
-        return torch.stack([self.ends[0], *between, self.ends[1]], 1)
+        start, end = self.ends if self.kind == "deletion" else self.ends[::-1]
+        between = [self.covered.ask(self.keep(ranks, float(share))) for share in self.fractions[1:-1]]
+        return torch.stack([start, *between, end], 1)
 
-    def part(self, ranks: Tensor, share: float) -> Tensor:
-        """Give the photos with the first ``share`` of the cells gone (deletion), or with nothing else (insertion)."""
-        count = round(share * ranks[0].numel())
-        size = (self.x.shape[2], self.x.shape[3])
-        first = functional.interpolate((ranks < count)[:, None].to(self.x.dtype), size=size, mode="nearest").bool()
-        return (
-            torch.where(first, self.filler, self.x)
-            if self.kind == "deletion"
-            else torch.where(first, self.x, self.filler)
-        )
+    def keep(self, ranks: Tensor, share: float) -> Tensor:
+        """Give what is left (N, H, W) with the first ``share`` of the cells gone (deletion), or with nothing else."""
+        first = ranks < round(share * ranks[0].numel())
+        kept = ~first if self.kind == "deletion" else first
+        return upsample(kept.float(), (self.covered.x.shape[2], self.covered.x.shape[3]), "cells")

@@ -1,12 +1,11 @@
 """Do the maps tell the truth? Methods x branches, measured over many photos: numbers only, with intervals.
 
-``python -m hrnet_viz.analysis.faithfulness WEIGHTS FOLDER --out OUT`` writes ``faithfulness.md`` and
-``faithfulness.json``; FOLDER holds one folder of photos per class.
+``python -m hrnet_viz.analysis.faithfulness WEIGHTS FOLDER --out OUT`` writes ``table.md``, ``results.json`` and
+``results.csv``; FOLDER holds one folder of photos per class.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,24 +15,31 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.agreement import Agreement, compare_with_ablation
-from hrnet_viz.analysis.average_drop import drop_average
-from hrnet_viz.analysis.cam_batches import cam_in_batches
 from hrnet_viz.analysis.cam_methods import METHODS, read_methods
-from hrnet_viz.analysis.deletion import Kind, delete
+from hrnet_viz.analysis.faithfulness_parts import run_parts
+from hrnet_viz.analysis.faithfulness_work import GRID, Protocol, fingerprint_photos
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
-from hrnet_viz.analysis.pointing import play_pointing
-from hrnet_viz.analysis.sanity import Sanity, check_sanity
+from hrnet_viz.analysis.sanity import Sanity
 from hrnet_viz.analysis.targets import ClassName, find_class
+from hrnet_viz.data.preparation import check_size
+from hrnet_viz.runner import Sites
 
 if TYPE_CHECKING:
     from hrnet_viz.data.photo import Photo
     from hrnet_viz.network.net import HRNet
 
 ALL_METHODS = tuple(name for name in METHODS if name != "cam")
-AGREEMENT_BATCH = 8
-SANITY_PHOTOS = 24
 PATCHES = 5
+CHANCE = 1 / (GRID[0] * GRID[1])
+QUESTIONS = {
+    "pointing": ("share of hits of the pointing game on 2 x 2 mosaics", CHANCE),
+    "energy": ("share of the positive values that lies in the right photo of a mosaic", CHANCE),
+    "deletion": ("area below the deletion curve, less than in random order", 0.0),
+    "insertion": ("area below the insertion curve, more than in random order", 0.0),
+    "drop": ("average drop, less than with the cells of the map shuffled", 0.0),
+    "ablation": ("rank correlation with what setting a patch to zero takes", 0.0),
+}
+"""Name -> what is measured, and what a map without knowledge scores; higher is better for all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,175 +99,102 @@ def measure_faithfulness(
     classes: Sequence[ClassName],
     *,
     methods: Sequence[str] = ALL_METHODS,
-    sites: Sequence[str] | None = None,
+    sites: Sites | None = None,
+    size: int | tuple[int, int] | None = None,
+    mosaic: int | tuple[int, int] | None = None,
     curve_photos: int = 60,
-    steps: int = 10,
+    sanity_photos: int = 24,
+    steps: int = 5,
+    draws: int = 2,
     seed: int = 0,
+    workers: int = 1,
+    keep: Path | None = None,
     progress: bool = False,
 ) -> Faithfulness:
     """Measure every method at every branch: pointing game, deletion, insertion, average drop, ablation, sanity check.
 
+    Per photo and at the size of the net, deletion and insertion take 2 (methods x sites + draws x sites) (steps - 1)
+    forward passes, 224 with the settings that are given here, average drop and ablation some 100 more; a photo of the
+    pointing game takes as much as 24. Numbers depend on the settings, not on ``workers`` and ``keep``.
+
     Args:
         net: the net.
-        photos: photos of several classes, in random order.
-        classes: class of each.
+        photos: photos of several classes; the first of them are those of the slow measures.
+        classes: class of each: what is followed is its probability, also where the net names another class.
         methods: rows of the table.
         sites: columns of the table; the branches of the last module by default.
+        size: of a photo in pixels; what the net expects by default.
+        mosaic: of the mosaics of the pointing game; by default two by two photos of ``size``.
         curve_photos: how many of the photos the slow measures take: deletion, insertion, average drop, ablation.
+        sanity_photos: how many of these the sanity check takes, at least two.
         steps: parts of a deletion or insertion curve.
+        draws: random orders that such a curve is compared with.
         seed: of everything random.
-        progress: show progress bars on stderr.
+        workers: processes, each with one thread; 1 is this process with the threads that it has.
+        keep: a folder for what is done already, from which an interrupted run goes on.
+        progress: show a progress bar on stderr.
 
     Raises:
         ValueError: as the single measures.
     """
-    methods = read_methods(methods)
     last = max(site.module or 0 for site in net.sites(kind="branch", stage=4))
     names = net.plan.names(sites or net.sites(kind="branch", stage=4, module=last))
-    indices = [find_class(net, one) for one in classes]
-    game = play_pointing(net, photos, indices, method=methods, sites=names, grid=(2, 2), seed=seed, progress=progress)
-    some, goal = list(photos[:curve_photos]), indices[:curve_photos]
-    measures = [
-        Measure(
-            "pointing",
-            "share of hits of the pointing game on 2 x 2 mosaics",
-            game.chance,
-            game.hits.mean(3),
-            seed,
-        ),
-        Measure(
-            "energy",
-            "share of the positive values that lies in the right photo of a mosaic",
-            game.chance,
-            game.energy.mean(3),
-            seed,
-        ),
-        *_measure_curves(net, some, goal, methods, names, steps=steps, seed=seed, progress=progress),
-        _measure_agreement(net, some, goal, methods, names, seed=seed, progress=progress),
-    ]
-    sanity = check_sanity(
-        net,
-        some[:SANITY_PHOTOS],
-        list(goal[:SANITY_PHOTOS]),
-        method=methods,
-        sites=names,
-        seed=seed,
-        progress=progress,
-    )
-    provenance: dict[str, str | int] = {
-        "net": net.plan.owner,
-        "classes": len(net.classes) or net.num_outputs,
-        "input": " x ".join(str(side) for side in net.preparation.size),
-        "photos": len(photos),
-        "photos for curves and ablation": len(some),
-        "photos for the sanity check": len(sanity.photos),
-        "steps of a curve": steps,
-        "seed": seed,
-        "torch": torch.__version__.partition("+")[0],
-    }
+    height, width = check_size(net.preparation.size if size is None else size)
     strides = tuple(net.plan.sites[name].stride for name in names)
-    return Faithfulness(methods, names, strides, tuple(measures), sanity, provenance)
-
-
-def _measure_curves(
-    net: HRNet,
-    photos: list[Photo],
-    goal: list[int],
-    methods: tuple[str, ...],
-    sites: tuple[str, ...],
-    *,
-    steps: int,
-    seed: int,
-    progress: bool,
-) -> list[Measure]:
-    deletion, insertion, dropping = [], [], []
-    maps = cam_in_batches(net, photos, list(goal), method=methods, sites=sites, progress=progress)
-    chance: dict[Kind, dict[tuple[int, int], Tensor]] = {"deletion": {}, "insertion": {}}
-    for cams in maps.values():
-        down, up = (
-            delete(net, cams, kind=kind, steps=steps, seed=seed, chance=known, progress=progress)
-            for kind, known in chance.items()
-        )
-        left = drop_average(net, cams, seed=seed, progress=progress)
-        deletion.append(torch.stack([down[name].gains for name in sites]))
-        insertion.append(torch.stack([up[name].gains for name in sites]))
-        dropping.append(torch.stack([left[name].gains for name in sites]))
-    return [
-        Measure("deletion", "area below the deletion curve, less than in random order", 0, torch.stack(deletion), seed),
-        Measure(
-            "insertion", "area below the insertion curve, more than in random order", 0, torch.stack(insertion), seed
+    protocol = Protocol(
+        methods=read_methods(methods),
+        sites=names,
+        size=(height, width),
+        mosaic=check_size((GRID[0] * height, GRID[1] * width) if mosaic is None else mosaic),
+        curve_photos=min(curve_photos, len(photos)),
+        sanity_photos=min(sanity_photos, curve_photos, len(photos)),
+        steps=steps,
+        draws=draws,
+        patches=min(PATCHES, *(-(-min(height, width) // (stride or 1)) for stride in strides)),
+        seed=seed,
+    )
+    indices = [find_class(net, one) for one in classes]
+    found = run_parts(net, photos, indices, protocol, workers=workers, keep=keep, progress=progress)
+    measures = [Measure(name, words, chance, found.numbers[name], seed) for name, (words, chance) in QUESTIONS.items()]
+    right = int(found.numbers["right"].sum())
+    return Faithfulness(
+        protocol.methods,
+        names,
+        strides,
+        tuple(measures),
+        Sanity(
+            protocol.methods,
+            names,
+            found.levels,
+            found.numbers["sanity"],
+            targets=tuple(net.classes[index] if net.classes else str(index) for index in indices[: found.checked]),
+            photos=tuple(f"photo {n}" for n in range(found.checked)),
+            seed=seed,
         ),
-        Measure("drop", "average drop, less than with the cells of the map shuffled", 0, torch.stack(dropping), seed),
-    ]
+        {
+            "net": net.plan.owner,
+            "classes": net.num_outputs,
+            "photos": len(photos),
+            "named right by the net": right,
+            "photo set": fingerprint_photos(photos, indices)[:12],
+            "photos for curves and ablation": protocol.curve_photos,
+            "photos for the sanity check": protocol.sanity_photos,
+            "pixels of a photo": _times(protocol.size),
+            "pixels of a mosaic": _times(protocol.mosaic),
+            "steps of a curve": steps,
+            "random orders": draws,
+            "patches": f"{protocol.patches} x {protocol.patches}",
+            "seed": seed,
+            "torch": torch.__version__.partition("+")[0],
+        },
+    )
 
 
-def _measure_agreement(
-    net: HRNet,
-    photos: list[Photo],
-    goal: list[int],
-    methods: tuple[str, ...],
-    sites: tuple[str, ...],
-    *,
-    seed: int,
-    progress: bool,
-) -> Measure:
-    parts: list[Agreement] = []
-    patches = min(PATCHES, *(-(-min(net.preparation.size) // (net.plan.sites[name].stride or 1)) for name in sites))
-    for start in range(0, len(photos), AGREEMENT_BATCH):
-        part = slice(start, start + AGREEMENT_BATCH)
-        parts.append(
-            compare_with_ablation(
-                net,
-                photos[part],
-                list(goal[part]),
-                method=methods,
-                sites=sites,
-                patches=patches,
-                seed=seed,
-                progress=progress,
-            )
-        )
-    per_photo = torch.cat([part.place_correlations for part in parts], 2)
-    return Measure("ablation", "rank correlation with what setting a patch to zero takes", 0, per_photo, seed)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write the tables; the exit status is 2 for something that cannot be measured."""
-    from hrnet_viz.analysis.faithfulness_files import read_folder, write_files
-    from hrnet_viz.weights.loading import load
-
-    parser = argparse.ArgumentParser(prog="python -m hrnet_viz.analysis.faithfulness", description=__doc__)
-    parser.add_argument("weights", help='"teaching", or a file that hv.load reads')
-    parser.add_argument("folder", type=Path, help="one folder of photos per class")
-    parser.add_argument("--out", type=Path, default=Path("runs/faithfulness"))
-    parser.add_argument("--photos", type=int, default=240, help="photos of the pointing game, the same of each class")
-    parser.add_argument("--curve-photos", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--sites", nargs="*", help="by default the branches of the last module")
-    parser.add_argument("--methods", nargs="*", default=ALL_METHODS)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", help="cpu or cuda; the first that there is by default")
-    given = parser.parse_args(arguments)
-    try:
-        net = load(given.weights).to(given.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        photos, classes = read_folder(given.folder, net, given.photos, given.seed)
-        found = measure_faithfulness(
-            net,
-            photos,
-            classes,
-            methods=given.methods,
-            sites=given.sites,
-            curve_photos=given.curve_photos,
-            steps=given.steps,
-            seed=given.seed,
-            progress=True,
-        )
-        sys.stdout.write(write_files(found, given.out) + "\n")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 if __name__ == "__main__":
+    from hrnet_viz.analysis.faithfulness_command import main
+
     sys.exit(main())

@@ -1,8 +1,11 @@
-"""Read a folder of photos per class, and write the faithfulness table as Markdown and JSON."""
+"""Read a folder of photos per class, and write the faithfulness table as Markdown, JSON and CSV."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,12 +13,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from hrnet_viz.analysis.cam_methods import NAMES
-from hrnet_viz.analysis.intervals import Interval
+from hrnet_viz.analysis.faithfulness_words import RULE, conclude, write
+from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
 from hrnet_viz.analysis.targets import find_class
 from hrnet_viz.data.reading import read_image
 
 if TYPE_CHECKING:
-    from hrnet_viz.analysis.faithfulness import Faithfulness, Measure
+    from hrnet_viz.analysis.faithfulness import Faithfulness
     from hrnet_viz.data.photo import Photo
     from hrnet_viz.network.net import HRNet
 
@@ -23,12 +27,14 @@ ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[list[Photo], list[int]]:
-    """Draw photos from a folder with one folder per class, as many of each class, in random order.
+    """Draw photos from a folder with one folder per class: the same number of each, in rounds of one of each.
+
+    So the first photos are as evenly spread over the classes as all of them.
 
     Args:
         folder: the folder.
         net: its classes give the folder names a meaning.
-        count: how many photos in all.
+        count: how many photos in all; rounded down to the same number of each class, at least one.
         seed: of the choice.
 
     Returns:
@@ -43,114 +49,109 @@ def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[list[P
     if not homes:
         raise ValueError(f"'{folder}' holds no folders; one folder of photos per class was expected.")
     generator = torch.Generator().manual_seed(seed)
-    drawn: list[tuple[Path, int]] = []
+    drawn: list[list[tuple[Path, int]]] = []
     for home in homes:
         index = find_class(net, home.name)
         files = sorted(path for path in home.iterdir() if path.suffix.lower() in ENDINGS)
         if not files:
             raise ValueError(f"'{home}' holds no photos ({', '.join(sorted(ENDINGS))}).")
         order = torch.randperm(len(files), generator=generator).tolist()
-        drawn += [(files[k], index) for k in order[: max(count // len(homes), 1)]]
-    chosen = [drawn[k] for k in torch.randperm(len(drawn), generator=generator).tolist()]
+        drawn.append([(files[k], index) for k in order])
+    each = max(min(count // len(homes), *map(len, drawn)), 1)
+    chosen = [drawn[k][turn] for turn in range(each) for k in torch.randperm(len(homes), generator=generator).tolist()]
     return [read_image(path) for path, _ in chosen], [index for _, index in chosen]
 
 
 def write_files(found: Faithfulness, out: Path) -> str:
-    """Write ``faithfulness.md`` and ``faithfulness.json`` and give the Markdown."""
+    """Write ``table.md``, ``results.json`` and ``results.csv``, and give the Markdown."""
     text = write_markdown(found)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "faithfulness.md").write_text(text, encoding="utf8")
-    (out / "faithfulness.json").write_text(json.dumps(as_data(found), indent=1) + "\n", encoding="utf8")
+    (out / "table.md").write_text(text, encoding="utf8")
+    (out / "results.json").write_text(
+        json.dumps(as_data(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf8"
+    )
+    (out / "results.csv").write_text(write_csv(found), encoding="utf8", newline="")
     return text
 
 
 def write_markdown(found: Faithfulness) -> str:
-    """Lay everything out as Markdown: the verdicts, then one table per measure, then the sanity check."""
+    """Lay everything out as Markdown: the conclusions, then one table per measure, the sanity check, and how."""
     lines = [
         "# Do the maps tell the truth?",
         "",
-        ", ".join(f"{key} {value}" for key, value in found.provenance.items()),
+        "Class activation maps, methods x branches, over photos: numbers only.",
     ]
-    lines += ["", *(f"* {sentence}" for sentence in judge(found)), ""]
+    lines += ["", "## What the numbers say", "", *(f"* {sentence}" for sentence in conclude(found)), "", RULE, ""]
     for measure in found.measures:
-        lines += _table(found, measure)
-    lines += ["## sanity check: mean rank correlation with the map of the trained net", ""]
-    lines += ["| method | site | " + " | ".join(found.sanity.levels) + " |"]
-    lines += ["| --- | --- |" + " ---: |" * len(found.sanity.levels)]
-    for method in found.methods:
-        for site in found.sites:
-            values = " | ".join(_two(step.value) for step in found.sanity.curve(method, site))
-            lines.append(f"| {NAMES[method]} | {site} | {values} |")
-    return "\n".join(lines) + "\n"
-
-
-def judge(found: Faithfulness) -> list[str]:
-    """Answer in sentences: which resolution and which method is best at each measure, and is it better than chance?"""
-    sentences = []
-    for measure in found.measures:
-        branches = [measure.over_methods(k) for k in range(len(found.sites))]
-        methods = [measure.over_sites(k) for k in range(len(found.methods))]
-        site, method = _highest(branches), _highest(methods)
-        cells = [(m, s) for m in range(len(found.methods)) for s in range(len(found.sites))]
-        above = sum(measure.at(m, s).is_above(measure.chance) for m, s in cells)
-        sentences.append(
-            f"{measure.name} (chance {measure.chance:g}): best resolution {found.sites[site]} (stride "
-            f"{found.strides[site]}), {branches[site]}; best method {NAMES[found.methods[method]]}, {methods[method]}; "
-            f"{above} of {len(cells)} combinations are better than chance."
+        lines += _table(
+            found,
+            f"{measure.name}: {measure.words}; chance {measure.chance:g}",
+            [[measure.at(m, s) for s in range(len(found.sites))] for m in range(len(found.methods))],
+            [measure.over_sites(m) for m in range(len(found.methods))],
+            [measure.over_methods(s) for s in range(len(found.sites))],
         )
-    return sentences
+    for level in dict.fromkeys((0, len(found.sanity.levels) - 1)):
+        rows = found.sanity.similarity[:, :, level]
+        forgotten = "everything" if level else f"the {found.sanity.levels[0]} alone"
+        lines += _table(
+            found,
+            f"sanity check: rank correlation with the map of the net as given, {forgotten} random; less is better",
+            [[bootstrap_mean(row) for row in method] for method in rows],
+            [bootstrap_mean(method.nanmean(0)) for method in rows],
+            [bootstrap_mean(rows[:, s].nanmean(0)) for s in range(len(found.sites))],
+        )
+    lines += ["## How it was measured", "", "| what | value |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| {key} | {value} |" for key, value in found.provenance.items())]) + "\n"
 
 
 def as_data(found: Faithfulness) -> dict[str, object]:
     """Give the table as plain data for JSON; what is not defined is null."""
     return {
         "provenance": dict(found.provenance),
-        "verdicts": judge(found),
-        "measures": [
-            {
-                "name": measure.name,
-                "words": measure.words,
-                "chance": measure.chance,
-                "cells": [
-                    {"method": method, "site": site, **_plain(measure.at(m, s))}
-                    for m, method in enumerate(found.methods)
-                    for s, site in enumerate(found.sites)
-                ],
-            }
-            for measure in found.measures
-        ],
-        "sanity": [
-            {"method": method, "site": site, "level": level, **_plain(step)}
-            for method in found.methods
-            for site in found.sites
-            for level, step in zip(found.sanity.levels, found.sanity.curve(method, site), strict=True)
+        "conclusions": conclude(found),
+        "rule": RULE,
+        "cells": [
+            {**told, **{key: value if isfinite(value) else None for key, value in numbers.items()}, "n": n}
+            for told, numbers, n in _cells(found)
         ],
     }
 
 
-def _table(found: Faithfulness, measure: Measure) -> list[str]:
-    heads = [f"{site}, stride {stride}" for site, stride in zip(found.sites, found.strides, strict=True)]
-    lines = [f"## {measure.name}: {measure.words}; chance {measure.chance:g}", ""]
-    lines += ["| method | " + " | ".join(heads) + " | mean |", "| --- |" + " ---: |" * (len(heads) + 1)]
+def write_csv(found: Faithfulness) -> str:
+    """Give the cells of all tables, one a row; what is not defined is empty."""
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    rows = list(_cells(found))
+    table.writerow([*rows[0][0], *rows[0][1], "n"])
+    for told, numbers, n in rows:
+        table.writerow([*told.values(), *(f"{value:.6g}" if isfinite(value) else "" for value in numbers.values()), n])
+    return file.getvalue()
+
+
+def _cells(found: Faithfulness) -> Iterator[tuple[dict[str, str | float | None], dict[str, float], int]]:
+    """Go through all cells: what each is of, its numbers, and how many photos are behind them."""
     for m, method in enumerate(found.methods):
-        cells = [measure.at(m, s) for s in range(len(found.sites))]
-        lines.append(f"| {NAMES[method]} | " + " | ".join(map(_cell, [*cells, measure.over_sites(m)])) + " |")
-    means = [measure.over_methods(s) for s in range(len(found.sites))]
-    return [*lines, "| mean | " + " | ".join(map(_cell, means)) + " | |", ""]
+        for s, (site, stride) in enumerate(zip(found.sites, found.strides, strict=True)):
+            several = [(measure.name, "", measure.chance, measure.at(m, s)) for measure in found.measures]
+            several += [
+                ("sanity", level, 0.0, step)
+                for level, step in zip(found.sanity.levels, found.sanity.curve(method, site), strict=True)
+            ]
+            for measure, level, chance, one in several:
+                told = {"measure": measure, "method": method, "site": site, "stride": stride}
+                yield (
+                    {**told, "random down to": level, "chance": chance},
+                    {"value": one.value, "low": one.low, "high": one.high},
+                    one.n,
+                )
 
 
-def _highest(intervals: list[Interval]) -> int:
-    return max(range(len(intervals)), key=lambda k: intervals[k].value if isfinite(intervals[k].value) else -1e9)
-
-
-def _cell(interval: Interval) -> str:
-    return f"{_two(interval.value)} ({_two(interval.low)} to {_two(interval.high)})"
-
-
-def _two(value: float) -> str:
-    return f"{value:.2f}" if isfinite(value) else "not defined"
-
-
-def _plain(interval: Interval) -> dict[str, float | int | None]:
-    numbers = {"value": interval.value, "low": interval.low, "high": interval.high}
-    return {key: value if isfinite(value) else None for key, value in numbers.items()} | {"n": interval.n}
+def _table(
+    found: Faithfulness, title: str, cells: list[list[Interval]], rows: list[Interval], columns: list[Interval]
+) -> list[str]:
+    heads = [f"{site}, stride {stride}" for site, stride in zip(found.sites, found.strides, strict=True)]
+    lines = [f"## {title}", "", "| method | " + " | ".join(heads) + " | mean |"]
+    lines += ["| --- |" + " ---: |" * (len(heads) + 1)]
+    for method, line, mean in zip(found.methods, cells, rows, strict=True):
+        lines.append(f"| {NAMES[method]} | " + " | ".join(map(write, [*line, mean])) + " |")
+    return [*lines, "| mean | " + " | ".join(map(write, columns)) + " | |", ""]

@@ -18,7 +18,7 @@ ROUNDS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its 95 % interval.
+    """A value with its interval, of 95 % unless another level was asked for.
 
     Attributes:
         value: the mean or share itself.
@@ -41,7 +41,7 @@ class Interval:
         return self.low > level
 
 
-def bootstrap_mean(values: Tensor, *, seed: int = 0, rounds: int = ROUNDS) -> Interval:
+def bootstrap_mean(values: Tensor, *, seed: int = 0, rounds: int = ROUNDS, level: float = 0.95) -> Interval:
     """Give the mean of one number per photo with its percentile bootstrap interval; NaN is left out.
 
     Source: Efron and Tibshirani 1993, "An introduction to the bootstrap", section 13.3.
@@ -50,6 +50,7 @@ def bootstrap_mean(values: Tensor, *, seed: int = 0, rounds: int = ROUNDS) -> In
         values: (N,).
         seed: of the resampling; equal seeds give equal intervals.
         rounds: number of resamples.
+        level: how often such an interval covers the true mean.
     """
     kept = values.detach().double().cpu().flatten()
     kept = kept[~kept.isnan()]
@@ -57,7 +58,9 @@ def bootstrap_mean(values: Tensor, *, seed: int = 0, rounds: int = ROUNDS) -> In
         return Interval(float("nan"), float("nan"), float("nan"), 0)
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(kept), (rounds, len(kept)), generator=generator)
-    low, high = torch.quantile(kept[drawn].mean(1), torch.tensor([0.025, 0.975], dtype=torch.double)).tolist()
+    low, high = torch.quantile(
+        kept[drawn].mean(1), torch.tensor([1 - level, 1 + level], dtype=torch.double) / 2
+    ).tolist()
     return Interval(float(kept.mean()), low, high, len(kept))
 
 

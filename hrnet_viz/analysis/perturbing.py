@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
@@ -14,11 +15,68 @@ from hrnet_viz.tracing import evaluating
 if TYPE_CHECKING:
     from hrnet_viz.analysis.cams import Cams
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.sites import Site
 
 Item = TypeVar("Item")
 Blank = Literal["mean", "blur"]
 BLUR = 0.05
 """Standard deviation of the blur as a share of the photo's shorter side: shapes are gone, colours stay."""
+
+
+@dataclass(frozen=True, eq=False)
+class Covered:
+    """Photos of which parts can be covered, and the net that is asked about what is left.
+
+    Attributes:
+        net: the net.
+        x: the photos as the net sees them, (N, 3, H, W).
+        filler: what stands in the place of a covered part, of the same shape.
+        indices: class that each photo is asked for, (N,).
+        blank: how the filler was made.
+        batch: photos per pass.
+    """
+
+    net: HRNet
+    x: Tensor
+    filler: Tensor
+    indices: Tensor
+    blank: Blank
+    batch: int
+
+    @classmethod
+    def prepare(cls, net: HRNet, cams: Cams, *, blank: Blank, batch: int) -> Covered:
+        """Take the photos and classes of some maps.
+
+        Raises:
+            ValueError: no such blank, or maps whose target is not a class.
+        """
+        return cls(net, cams.input, make_blank(cams.input, blank), class_indices(cams), blank, batch)
+
+    def ask(self, kept: Tensor) -> Tensor:
+        """Give the probability of each photo's class, (N,) on the CPU.
+
+        Args:
+            kept: share of each pixel that is left of the photo, (N, H, W) or (N, 1, 1); the filler shows for the rest.
+        """
+        mixed = torch.lerp(self.filler, self.x, kept[:, None].to(self.x))
+        return probabilities(self.net, mixed, self.indices, self.batch).cpu()
+
+    def ask_whole(self) -> Tensor:
+        """Give the probabilities for the whole photos."""
+        return self.ask(torch.ones(len(self.x), 1, 1))
+
+    def ask_filler(self) -> Tensor:
+        """Give the probabilities when nothing of the photos is left."""
+        return self.ask(torch.zeros(len(self.x), 1, 1))
+
+
+def choose_maps(
+    cams: Cams, sites: Iterable[str | Site] | None, words: str, *, progress: bool
+) -> Iterator[tuple[str, Tensor]]:
+    """Go through the maps at some sites, or at all, in plan order: (site, maps), with a progress bar if asked for."""
+    wanted = set(cams) if sites is None else {cams.plan.resolve(site) for site in sites}
+    for name in count_off([name for name in cams if name in wanted], f"{words}, {cams.method}", progress=progress):
+        yield name, cams[name]
 
 
 def make_blank(x: Tensor, how: Blank) -> Tensor:

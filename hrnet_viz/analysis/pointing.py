@@ -96,6 +96,7 @@ def play_pointing(
     sites: Sites = "stage4.*.branch?",
     grid: tuple[int, int] = (2, 2),
     size: int | tuple[int, int] | None = None,
+    searched: range | None = None,
     seed: int = 0,
     batch: int = 4,
     progress: bool = False,
@@ -110,6 +111,8 @@ def play_pointing(
         sites: where the maps are taken.
         grid: (rows, columns) of the mosaics; chance is 1 over the number of cells.
         size: of the mosaics in pixels; by default the size that the net expects.
+        searched: numbers of the photos that are searched for, all by default; the others are companions only. Parts
+            of a game that are played on their own give together what the whole one gives.
         seed: of the choice of companions.
         batch: photos per pass, each in as many mosaics as the grid has cells.
         progress: show a progress bar on stderr.
@@ -127,8 +130,9 @@ def play_pointing(
     found: list[Tensor] = []
     names: tuple[str, ...] = ()
     pixels = (0, 0)
-    for start in count_off(range(0, len(photos), batch), "pointing game", progress=progress):
-        group = range(start, min(start + batch, len(photos)))
+    chosen = range(len(photos)) if searched is None else searched
+    for start in count_off(range(0, len(chosen), batch), "pointing game", progress=progress):
+        group = chosen[start : start + batch]
         scenes = [
             mosaic([photos[k] for k in _arrange(n, companions[n], position)], grid, side, fit=net.preparation.fit)
             for n in group
@@ -148,8 +152,8 @@ def play_pointing(
         hits=hits,
         energy=energy,
         silent=silent.bool(),
-        photos=tuple(photo.name for photo in photos),
-        classes=tuple(indices),
+        photos=tuple(photos[n].name for n in chosen),
+        classes=tuple(indices[n] for n in chosen),
         grid=grid,
         size=pixels,
         seed=seed,

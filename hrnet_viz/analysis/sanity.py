@@ -37,8 +37,8 @@ class Sanity:
     Attributes:
         methods, sites: whose maps.
         levels: what was randomised, from the first to the last; each includes those before it.
-        similarity: rank correlation with the map of the trained net, (methods, sites, levels, N); NaN where one of the
-            two maps is constant.
+        similarity: rank correlation with the map of the net as it was given, (methods, sites, levels, N); NaN where one
+            of the two maps is constant.
         targets, photos: what was asked, of which photos.
         seed: of the random weights.
     """
@@ -76,7 +76,7 @@ def check_sanity(
 
     The net itself is not touched: a copy forgets. Convolutions and the classifier are drawn anew (He et al. 2015), a
     BatchNorm starts from scale 1 and shift 0 and takes the statistics of these photos, so that activations neither
-    vanish nor explode. The target stays the class that the trained net was asked for, also for the top class.
+    vanish nor explode. The target stays the class that the net as given was asked for, also for the top class.
 
     Args:
         net: the net.

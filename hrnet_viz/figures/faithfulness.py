@@ -19,6 +19,8 @@ WIDTH = 10.0  # in
 INTERVALS = "Bars are 95% intervals over photos (bootstrap)."
 LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)))
 """One style per method; colour is the resolution's."""
+AS_GIVEN = "as given"
+"""The net before it forgets: trained or not, the picture cannot know."""
 
 
 def pointing_dots(pointing: Pointing, *, theme: Theme | None = None) -> Picture:
@@ -149,7 +151,7 @@ def sanity_curves(sanity: Sanity, *, theme: Theme | None = None) -> Picture:
         f"{NAMES[method]} at {site} from {short(curve[0].value)} to {short(curve[-1].value)}"
         for (method, site), curve in curves.items()
     )
-    levels = ("trained", *sanity.levels)
+    levels = (AS_GIVEN, *sanity.levels)
     across = min(len(sanity.methods), 3)
     down = ceil(len(sanity.methods) / across)
     with new_picture(
@@ -158,11 +160,11 @@ def sanity_curves(sanity: Sanity, *, theme: Theme | None = None) -> Picture:
         theme,
         title="The sanity check: what is left of a map when the net forgets, from the logits to the stem",
         caption=(
-            f"Rank correlation with the map of the trained net, mean of {len(sanity.photos)} photos; bands are 95% "
+            f"Rank correlation with the map of the net {AS_GIVEN}, mean of {len(sanity.photos)} photos; bands are 95% "
             "intervals. From left to right one more part of the net has random weights. A line that stays high belongs "
-            "to a map that does not show what was learnt."
+            "to a map that hardly depends on the weights."
         ),
-        alt=f"Rank correlation with the trained net's map, after the logits and after everything is random: {ends}.",
+        alt=f"Rank correlation with the map {AS_GIVEN}, after the logits and after everything is random: {ends}.",
     ) as picture:
         muted = theme_colours(picture.theme).muted
         lowest = min(min(one.low for one in curve) for curve in curves.values())

@@ -57,3 +57,11 @@ def test_an_interval_reads_aloud_and_knows_what_it_is_above():
     assert str(interval) == "0.5 (0.3 to 0.7)"
     assert interval.is_above(0.25)
     assert not interval.is_above(0.4)
+
+
+def test_a_higher_level_gives_a_wider_interval_around_the_same_mean():
+    values = torch.randn(50, generator=torch.Generator().manual_seed(1))
+    usual, sure = bootstrap_mean(values), bootstrap_mean(values, level=0.99)
+    assert usual.value == sure.value
+    width = (sure.high - sure.low) / (usual.high - usual.low)
+    assert 1.2 < width < 1.45  # 2.576 / 1.960 = 1.31 for a normal distribution

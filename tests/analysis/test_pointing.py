@@ -145,3 +145,14 @@ def test_a_real_net_plays_with_several_methods_and_sites(net):
 def test_refusals(net, photos, classes, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         play_pointing(net, photos, classes, **options)
+
+
+def test_parts_of_a_game_give_together_the_whole(playing):
+    def tells_mosaics_apart(x, _):
+        return torch.nn.functional.avg_pool2d(x[:, :1] - 2 * x[:, 1:2], 4)[:, 0]
+
+    whole, _ = playing(tells_mosaics_apart)
+    parts = [playing(tells_mosaics_apart, searched=part)[0] for part in (range(3), range(3, 8))]
+    assert torch.equal(torch.cat([part.energy for part in parts], 2), whole.energy)
+    assert parts[1].photos == whole.photos[3:]
+    assert parts[1].classes == whole.classes[3:]

@@ -109,3 +109,10 @@ def test_sites_have_the_colour_of_their_branch():
     assert site_colour_of("stage4.1.branch2") == BRANCH_COLOURS[2]
     assert site_colour_of("head.final") == HEAD_COLOUR
     assert site_colour_of("stem") == STEM_COLOUR
+
+
+def test_the_sanity_check_starts_from_the_net_as_given_trained_or_not():
+    picture = sanity_curves(SANITY)
+    words = [text for text, _ in words_of(picture)]
+    assert words.count("as given") == len(METHODS)
+    assert "trained" not in " ".join([*words, picture.caption, picture.alt])
