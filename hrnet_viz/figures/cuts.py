@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from hrnet_viz.figures.ablation import say_how
 from hrnet_viz.figures.style import (
     HEAD_COLOUR,
     MARGIN,
@@ -68,9 +69,7 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
             picture.write(MARGIN, ABOVE + (row + 0.5) * ROW, name, va="center", fontsize=NORMAL)
         for number, how in enumerate(ways):
             left = MARGIN + NAMES + number * (column + GAP)
-            picture.write(
-                left + column / 2, 0.04, f"replaced by {how}", ha="center", fontsize=SMALL, color=colours.muted
-            )
+            picture.write(left + column / 2, 0.04, say_how(how), ha="center", fontsize=SMALL, color=colours.muted)
             axes = picture.inches(left, ABOVE, column, high, label=how)
             axes.axis("off")
             axes.set(xlim=np.array([-1, 1]) * reach * (1 + VALUE_ROOM), ylim=(len(sites) - 0.5, -0.5))
@@ -113,5 +112,5 @@ def _signed(value: float) -> str:
 
 
 def _describe(effects: dict[tuple[str, str], float], words: str, before: float) -> str:
-    told = "; ".join(f"{name} replaced by {how}: {_signed(effect)}" for (name, how), effect in effects.items())
+    told = "; ".join(f"{name} {say_how(how)}: {_signed(effect)}" for (name, how), effect in effects.items())
     return f"Changes of the score of {words}, {short(before, 3)} before the cut. {told}."

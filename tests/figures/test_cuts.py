@@ -61,8 +61,8 @@ def test_words_fit_and_alt_text_tells_every_effect(cuts):
     picture = cut_effects(cuts)
     assert not complain_about_words(picture)
     for part in PARTS:
-        assert f"{part} replaced by zero: " in picture.alt
-        assert f"{part} replaced by own mean: " in picture.alt
+        assert f"{part} set to zero: " in picture.alt
+        assert f"{part} replaced by its own mean: " in picture.alt
     assert any(text.startswith(("+", "−")) for text, _ in words_of(picture))
 
 
