@@ -10,7 +10,7 @@ READY := $(VENV)/installed-pyproject.toml
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test test-all notebooks lint faithfulness benchmarks
+.PHONY: help venv lab test test-all notebooks covers student lint faithfulness benchmarks
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ test-all: test  ## the same with every notebook in the browser
 
 notebooks: venv  ## run all notebooks and store what they show
 	$(PY) scripts/execute_notebooks.py
+
+covers: venv  ## the pictures of README and notebooks/README, out of the stored notebooks and a real browser
+	$(PY) scripts/notebook_covers.py
+	$(PY) -m scripts.explorer_picture
+
+student: venv  ## copies without solutions in student/ (or OUT=folder), answer_key.md beside it; FORCE=1 writes over work
+	$(PY) scripts/student_copies.py $(if $(OUT),--out "$(OUT)") $(if $(FORCE),--force)
 
 lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .

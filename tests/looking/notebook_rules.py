@@ -213,3 +213,18 @@ def links_only_to_what_is_there(nb: Notebook) -> Iterator[str]:
         name = "".join(target)
         if not re.match(r"[a-z]+:", name) and not (nb.path.parent / name).exists():
             yield f"a link to {name}, which is not there"
+
+
+@rule
+def links_its_neighbours(nb: Notebook) -> Iterator[str]:
+    course = sorted(nb.path.parent.glob("*.ipynb"))
+    place = course.index(nb.path)
+    neighbours = {"Previous": course[:place][-1:], "Next": course[place + 1 :][:1]}
+    end = nb.node.cells[-1].source
+    for word, found in neighbours.items():
+        for other in found:
+            link = f"{word}: [{other.stem}]({other.name})"
+            if link not in end:
+                yield f"the last cell lacks the link '{link}'"
+        if not found and f"{word}:" in end:
+            yield f"the last cell says '{word}:', and there is none"

@@ -89,6 +89,7 @@ SEEDED = {
         markdown("### Exercise 1: a\n\ntext", "### Exercise 2: b\n\n<details>x</details>"),
     ),
     "dead link": ("links_only_to_what_is_there", markdown("[next](99_nothing.ipynb)")),
+    "next one after the last": ("links_its_neighbours", markdown("Next: `seeded`.")),
     "dead picture": ("links_only_to_what_is_there", markdown('<img alt="x" src="nothing.png">')),
 }
 
@@ -114,6 +115,27 @@ def test_seeded_defect_is_caught(defect, tmp_path):
 def test_large_widget_state_is_caught(tmp_path):
     state = {"application/vnd.jupyter.widget-state+json": {"state": {"a": "b" * 250_000}}}
     assert list(RULES["keeps_little_widget_state"](write(tmp_path, [START], {"widgets": state})))
+
+
+@pytest.mark.parametrize(
+    ("name", "end", "complaints"),
+    [
+        ("00_a", "Next: [01_b](01_b.ipynb), which goes on.", 0),
+        ("01_b", "Previous: [00_a](00_a.ipynb). Next: [02_c](02_c.ipynb), the end.", 0),
+        ("02_c", "Previous: [01_b](01_b.ipynb). Begin again with [00_a](00_a.ipynb).", 0),
+        ("00_a", "Next: `01_b`", 1),
+        ("00_a", "Next: [02_c](02_c.ipynb)", 1),
+        ("01_b", "Next: [02_c](02_c.ipynb)", 1),
+        ("01_b", "Previous: [00_a](00_b.ipynb). Next: [02_c](02_c.ipynb)", 1),
+        ("02_c", "Previous: [01_b](01_b.ipynb). Next: [00_a](00_a.ipynb)", 1),
+        ("01_b", "The end.", 2),
+    ],
+)
+def test_neighbours_are_linked_in_order(name, end, complaints, tmp_path):
+    for other in ("00_a", "01_b", "02_c"):
+        (tmp_path / f"{other}.ipynb").touch()
+    nb = Notebook(write(tmp_path, [START, *markdown(end)]).path.rename(tmp_path / f"{name}.ipynb"))
+    assert len(list(RULES["links_its_neighbours"](nb))) == complaints
 
 
 @pytest.mark.parametrize("rule", RULES)
