@@ -36,12 +36,12 @@ TITLES = {
     "closed": "Where each path closes the ReLU",
 }
 CAPTIONS = {
-    "energy": "|P_j|² / Σ|P|²: how loud path i<-j is. A row adds up to 1. Two loud paths may cancel.",
-    "projection": "⟨P_j, S⟩ / ⟨S, S⟩ for the sum S before the ReLU. A row adds up to 1; a negative path works against "
-    "the sum.",
+    "energy": "|P_j|² / Σ|P|²: how loud path i<-j is. Over j it adds up to 1. Two loud paths may cancel.",
+    "projection": "⟨P_j, S⟩ / ⟨S, S⟩ for the sum S before the ReLU. Over j it adds up to 1; a negative path works "
+    "against the sum.",
     "cosine": "Cosine of the angle between path i<-j and the sum S before the ReLU: direction, whatever the size.",
-    "decided": "Share of the positions that the ReLU would treat the other way without path i<-j. Rows need not add up "
-    "to 1.",
+    "decided": "Share of the positions that the ReLU would treat the other way without path i<-j. Over j it need not "
+    "add up to 1.",
     "opened": "Share of the positions that are above 0, and would not be without path i<-j.",
     "closed": "Share of the positions that are not above 0, and would be without path i<-j.",
 }
@@ -139,7 +139,7 @@ def share_maps(
         WIDTH,
         WORDS + tall,
         theme,
-        title=f"{TITLES[measure]}, into {shares.site.name}",
+        title=f"{shares.site.name}: {TITLES[measure][0].lower()}{TITLES[measure][1:]}",
         caption=f"{CAPTIONS[measure]} Here at each place, over all channels; the numbers are for the whole map. "
         f"{fusion.plan.owner}, {whose(fusion.photos, every.shape[1], sample)}.",
         alt=f"{len(maps)} maps, one per path into {shares.site.name}. {TITLES[measure]}, whole map: {', '.join(told)}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_hex
@@ -51,9 +52,9 @@ def pair_matrix(pairs: PairEffects, *, sample: int | None = None, theme: Theme |
         axes.set_label("pairs")
         image = show_map(axes, matrix, signed=True)
         numbers = write_numbers(matrix, float(np.abs(matrix).max()))
-        for (row, column), value in np.ndenumerate(matrix):
-            red, green, blue, _ = image.to_rgba(value)
-            ink = ink_on(to_hex((red, green, blue)))
+        fills: Any = image.to_rgba(matrix)
+        for row, column in np.ndindex(matrix.shape):
+            ink = ink_on(to_hex(fills[row, column]))
             axes.text(column, row, numbers[row][column], ha="center", va="center", fontsize=9, color=ink)
             if row == column:
                 edge = theme_colours(picture.theme).ink
