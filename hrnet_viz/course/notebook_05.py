@@ -100,9 +100,7 @@ EXERCISES = (
         minutes=6,
         stub="hidden = None",
         solution=(
-            "from hrnet_viz.analysis.cam import cam\n"
-            "\n"
-            'maps = cam(net, trace.input, target, method="hirescam", sites=["stage4.0.branch0"])\n'
+            'maps = hv.cam(net, trace.input, target, method="hirescam", sites=["stage4.0.branch0"])\n'
             'single = maps["stage4.0.branch0"]\n'
             "hidden = (single.clamp(max=0).abs().sum() / single.abs().sum()).item()"
         ),
@@ -124,9 +122,7 @@ EXERCISES = (
         minutes=10,
         stub="merged = None",
         solution=(
-            "from hrnet_viz.analysis.cam import cam\n"
-            "\n"
-            'maps = cam(net, trace.input, target, sites="stage4.0.branch?")\n'
+            'maps = hv.cam(net, trace.input, target, sites="stage4.0.branch?")\n'
             'size = maps["stage4.0.branch0"].shape[1:]\n'
             "scaled = [single / single.abs().max() for single in maps.values()]\n"
             'large = [F.interpolate(single[None], size=size, mode="nearest")[0, 0] for single in scaled]\n'
@@ -134,7 +130,7 @@ EXERCISES = (
         ),
         expected=_merged,
         hints=(
-            'cam(net, trace.input, target, sites="stage4.0.branch?") gives the four maps in one pass.',
+            'hv.cam(net, trace.input, target, sites="stage4.0.branch?") gives the four maps in one pass.',
             "F.interpolate takes (N, C, H, W): a map (1, h, w) needs one more axis, single[None]; mode is 'nearest'.",
             "torch.stack([...]).mean(0) of four maps of one size, each divided by its own single.abs().max() before.",
         ),

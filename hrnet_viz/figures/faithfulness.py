@@ -13,6 +13,7 @@ from hrnet_viz.analysis.faithfulness import Faithfulness
 from hrnet_viz.analysis.pointing import Pointing, write_verdict
 from hrnet_viz.analysis.sanity import Sanity
 from hrnet_viz.figures.dots import Dots, dots_figure, draw_site_legend, signed, site_colour_of
+from hrnet_viz.figures.sources import count
 from hrnet_viz.figures.style import SMALL, Picture, Theme, new_picture, short, theme_colours
 
 WIDTH = 10.0  # in
@@ -119,9 +120,10 @@ def deletion_curves(several: Sequence[Curves], *, theme: Theme | None = None) ->
         theme,
         title=f"{kind}: the probability of the target while the photo {'goes' if deletion else 'comes'}",
         caption=(
-            f"Mean of {len(several[0].photos)} photos. Cells {'go' if deletion else 'come'} in the order of the map "
-            f"(lines), or in random order (dashed grey). A line {'below' if deletion else 'above'} the dashed one is "
-            "better than chance; the numbers are the area gained over random order."
+            f"Mean of {count(len(several[0].photos), 'photo')}. "
+            f"Cells {'go' if deletion else 'come'} in the order of the map (lines), or in random order (dashed grey). "
+            f"A line {'below' if deletion else 'above'} the dashed one is better than chance; "
+            "the numbers are the area gained over random order."
         ),
         alt=f"{kind} curves. Area gained over random order: {gains}.",
         constrained=True,
