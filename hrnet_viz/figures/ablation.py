@@ -166,7 +166,9 @@ def say_how(how: str) -> str:
     """Say what was done to a part: "set to zero", "scaled by 0.5", "replaced by its own mean"."""
     if how == "zero":
         return "set to zero"
-    return how if how.startswith(("scaled", "patched")) else f"replaced by {how.replace('own mean', 'its own mean')}"
+    if how.startswith(("scaled", "patched")):
+        return how
+    return f"replaced by {how.replace('own mean', 'its own mean').replace('mean of', 'the mean of')}"
 
 
 def _title(sweep: Sweep) -> str:

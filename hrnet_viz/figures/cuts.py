@@ -29,7 +29,7 @@ NAMES = 2.2  # in
 GAP = 0.5  # in, between the columns
 ROW = 0.34  # in
 ABOVE = 0.3  # in
-VALUE_ROOM = 0.55  # share of the reach that is left free at both ends for the numbers
+NUMBER = 0.62  # in, that are left free at both ends for the numbers
 
 
 def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme | None = None) -> Picture:
@@ -52,6 +52,7 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
     reach = max(abs(effect) for effect in effects.values()) or 1.0
     width = 10.0
     column = (width - NAMES - 2 * MARGIN - GAP * (len(ways) - 1)) / len(ways)
+    spread = 1 / (1 - NUMBER / (column / 2))
     high = ROW * len(sites)
     words = ablations[0].words[sample]
     before = float(ablations[0].base_score[sample])
@@ -72,14 +73,15 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
             picture.write(left + column / 2, 0.04, say_how(how), ha="center", fontsize=SMALL, color=colours.muted)
             axes = picture.inches(left, ABOVE, column, high, label=how)
             axes.axis("off")
-            axes.set(xlim=np.array([-1, 1]) * reach * (1 + VALUE_ROOM), ylim=(len(sites) - 0.5, -0.5))
+            axes.set(xlim=np.array([-1, 1]) * reach * spread, ylim=(len(sites) - 0.5, -0.5))
             axes.axvline(0, color=colours.grid, linewidth=1)
             for row, (name, site) in enumerate(sites.items()):
                 axes.axhspan(row - 0.36, row + 0.36, color=tint(HEAD_COLOUR, picture.theme, 0.06), linewidth=0)
                 if (name, how) not in effects:
                     continue
                 effect = effects[name, how]
-                colour = HEAD_COLOUR if site.branch is None else branch_colour(site.branch)
+                branch = site.branch if site.source is None else site.source  # a path has the colour of its source
+                colour = HEAD_COLOUR if branch is None else branch_colour(branch)
                 axes.barh(row, effect, height=0.62, color=colour)
                 offset, side = (5, "left") if effect >= 0 else (-5, "right")
                 at: dict[str, Any] = {"textcoords": "offset points", "va": "center", "ha": side, "fontsize": SMALL}

@@ -84,7 +84,7 @@ def test_says_what_was_done():
     assert say_how("zero") == "set to zero"
     assert say_how("scaled by 0.5") == "scaled by 0.5"
     assert say_how("patched from cat") == "patched from cat"
-    assert say_how("mean of 3 photos") == "replaced by mean of 3 photos"
+    assert say_how("mean of 3 photos") == "replaced by the mean of 3 photos"
     assert say_how("own mean") == "replaced by its own mean"
 
 

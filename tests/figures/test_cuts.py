@@ -66,6 +66,23 @@ def test_words_fit_and_alt_text_tells_every_effect(cuts):
     assert any(text.startswith(("+", "−")) for text, _ in words_of(picture))
 
 
+def test_numbers_stay_in_their_column_and_a_path_has_the_colour_of_its_source(passes):
+    from matplotlib.colors import to_hex
+
+    net, trace = passes
+    hows = ("zero", "mean", 0.5)
+    picture = cut_effects([ablate(net, trace, f"stage4.0.fuse3<-{j}", how) for j in range(4) for how in hows])
+    picture.pixels(1)
+    bars = bars_of(picture, "zero")
+    assert [to_hex(bars[row].get_facecolor()) for row in range(4)] == list(BRANCH_COLOURS)
+    for how in ("zero", "own mean", "scaled by 0.5"):
+        [axes] = axes_called(picture, how)
+        ends = axes.get_window_extent()
+        for text in axes.texts:
+            assert ends.x0 <= text.get_window_extent().x0
+            assert text.get_window_extent().x1 <= ends.x1
+
+
 def test_what_cannot_be_drawn_is_refused_in_words(passes, cuts):
     net, trace = passes
     with pytest.raises(ValueError, match="No ablation was given"):
