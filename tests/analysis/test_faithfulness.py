@@ -215,7 +215,5 @@ def test_an_interruption_is_told_and_not_a_traceback(net, folder, tmp_path, monk
 
     monkeypatch.setattr("hrnet_viz.weights.loading.load", lambda _: copy.deepcopy(net))
     monkeypatch.setattr(Work, "measure", interrupt)
-    assert (
-        main(["teaching", str(folder), "--photos", "8", "--keep", str(tmp_path), "--quiet", "--device", "cpu"]) == 130
-    )
+    assert main(["teaching", str(folder), "--photos", "8", "--keep", str(tmp_path), "--quiet", "--workers", "1"]) == 130
     assert "goes on from here" in capsys.readouterr().err
