@@ -148,6 +148,13 @@ def _describe_history(provenance: Mapping[str, Any], history: Mapping[str, Any])
         f"{seen}; {spell_duration(history['seconds'])} (h:mm:ss) of wall clock on a shared machine, in "
         f"{history['sessions']} session(s){f': {settings}' if settings else ''}."
     )
+    norms = provenance.get("norms")
+    told += (
+        f" BatchNorm statistics of the exported net were measured on {norms['photos']} whole photos that it was "
+        f"trained on, at {', '.join(map(str, norms['sizes']))} px together (`export --norm-photos {norms['photos']}`)."
+        if norms
+        else ""
+    )
     return (
         f"{told} Where a deadline was given, the plan was stretched or shortened to it, so the photos seen at each "
         "size may differ from the planned epochs."

@@ -70,6 +70,7 @@ def export(options: argparse.Namespace) -> int:
         options.target,
         size=options.size,
         sizes=options.sizes,
+        norm_photos=options.norm_photos,
         note=options.note,
     )
     return 0

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hrnet_viz.data.preparation import Preparation
-from hrnet_viz.evaluate.predict import predict
+from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.evaluate.scores import expected_calibration_error, fit_temperature
 from hrnet_viz.network import hrnet
+from hrnet_viz.network.settling import settle_norms
 from hrnet_viz.training.checkpoint import read_checkpoint
 from hrnet_viz.training.config import Phase, Recipe
-from hrnet_viz.training.photos import hold_back, list_photos, read_photos
+from hrnet_viz.training.photos import PhotoFolder, hold_back, list_photos, read_photos
 
 
 def export_weights(
@@ -27,11 +29,14 @@ def export_weights(
     *,
     size: int,
     sizes: Sequence[int],
+    norm_photos: int = 0,
     note: str = "",
     say: Callable[[str], None] = print,
 ) -> dict[str, str]:
     """Write the moving average of a checkpoint as fp16 safetensors, with a temperature fitted on the photos held back.
 
+    The statistics of BatchNorm that training collects are those of crops. Whole photos look different, so they are
+    measured anew on whole photos that were trained on, at all sizes together (arXiv 1906.06423 tells why it matters).
     The temperature is fitted on the rounded weights, at all sizes together.
 
     Args:
@@ -39,7 +44,8 @@ def export_weights(
         folder: the folder that it was trained on, with train/.
         target: file to write.
         size: side that the file recommends, in pixels.
-        sizes: sides at which the temperature is fitted.
+        sizes: sides at which statistics are measured and the temperature is fitted.
+        norm_photos: photos to measure statistics on; 0 keeps those of the training.
         note: about the photos, for the provenance.
         say: takes lines for people.
 
@@ -51,15 +57,17 @@ def export_weights(
     """
     state = read_checkpoint(checkpoint)
     recipe, classes = Recipe.from_json(state["recipe"]), tuple(state["classes"])
-    weights = {name: _store(value) for name, value in state["average"].items()}
     net = hrnet(recipe.variant, num_outputs=len(classes))
-    net.load_state_dict(
-        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
-    )
-
+    net.load_state_dict(state["average"])
     trained, held = hold_back(list_photos(folder / "train"), recipe.held_back, recipe.seed)
     if trained.classes != classes:
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
+    if norm_photos:
+        settle_norms(net, _draw_batches(trained, recipe, norm_photos, sizes, say))
+    weights = {name: _store(value) for name, value in net.state_dict().items()}
+    net.load_state_dict(
+        {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    )
     calibration = {"temperature": 1.0, "photos": len(held)}
     if len(held):
         logits, labels = _predict_held_back(net.eval(), recipe, held, sizes, say)
@@ -77,6 +85,7 @@ def export_weights(
         "history": state["history"],
         "photos": {"trained_on": state["history"].get("folder_photos") or len(trained), "held_back": len(held)},
         "calibration": calibration,
+        "norms": {"photos": norm_photos, "sizes": list(sizes)} if norm_photos else {},
         "note": note,
     }
     metadata = {
@@ -129,6 +138,17 @@ def _store(value: Tensor) -> Tensor:
     return value.half() if value.is_floating_point() else value
 
 
+def _draw_batches(
+    trained: PhotoFolder, recipe: Recipe, count: int, sizes: Sequence[int], say: Callable[[str], None]
+) -> Iterator[Tensor]:
+    """Draw about ``count`` whole photos, in batches of one size each, all sizes equally often."""
+    order = np.random.default_rng((recipe.seed, 5)).permutation(len(trained))[:count]
+    for number, chosen in enumerate(np.array_split(order, max(1, count // recipe.batch))):
+        size = sizes[number % len(sizes)]
+        photos = read_photos(trained.pick([int(i) for i in chosen]), Preparation(size=(size, size)), say)
+        yield normalise(photos.pixels, recipe.mean, recipe.std, channels_last=recipe.channels_last)
+
+
 def _predict_held_back(
     net: nn.Module, recipe: Recipe, held: Any, sizes: Sequence[int], say: Callable[[str], None]
 ) -> tuple[Tensor, Tensor]:
@@ -137,4 +157,6 @@ def _predict_held_back(
         photos = read_photos(held, Preparation(size=(size, size)), say)
         logits.append(predict(net, photos.pixels, mean=recipe.mean, std=recipe.std))
         labels.append(photos.labels)
+        right = (logits[-1].argmax(1) == photos.labels).float().mean()
+        say(f"{float(right):.4f} right of {len(photos)} photos held back, at {size} px")
     return torch.cat(logits), torch.cat(labels)

@@ -18,3 +18,11 @@ def test_activations_get_a_sane_size_and_nothing_else_changes():
     assert modes == [module.training for module in net.modules()]
     assert all(torch.equal(a, b) for a, b in zip(weights, net.parameters(), strict=True))
     assert {module.momentum for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)} == {0.1}
+
+
+def test_several_batches_of_several_sizes_count_the_same():
+    net = hv.hrnet("hrnet_w18_small_v1", num_outputs=5)
+    batches = [torch.randn(3, 3, 64, 64) + 1, torch.randn(3, 3, 96, 96) - 2]
+    alone = [hv.settle_norms(net, batch).bn1.running_mean.clone() for batch in batches]
+    hv.settle_norms(net, iter(batches))
+    torch.testing.assert_close(net.bn1.running_mean, (alone[0] + alone[1]) / 2)

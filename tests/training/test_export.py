@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from hrnet_viz.evaluate.measure import measure
 from hrnet_viz.evaluate.report import make_plain
@@ -105,3 +106,14 @@ def test_a_card_needs_the_right_evaluation(exported, tmp_path, capsys):
     assert "other classes" in capsys.readouterr().err
     assert main(["card", str(exported[0]), str(tmp_path / "none.json")]) == 2
     assert "JSON of its evaluation" in capsys.readouterr().err
+
+
+def test_norms_are_measured_on_whole_photos_and_all_weights_stay(folder, run, tmp_path):
+    metadata = export_weights(
+        run / "checkpoint.pt", folder, tmp_path / "x.safetensors", size=40, sizes=(32, 64), norm_photos=16
+    )
+    assert json.loads(metadata["provenance"])["norms"] == {"photos": 16, "sizes": [32, 64]}
+    average = read_checkpoint(run / "checkpoint.pt")["average"]
+    for name, value in load_file(tmp_path / "x.safetensors").items():
+        same = torch.equal(value, average[name].half() if value.is_floating_point() else average[name])
+        assert same != name.endswith(("running_mean", "running_var", "num_batches_tracked")), name
