@@ -30,10 +30,8 @@ def metadata():
 
 
 @pytest.mark.parametrize("size", [128, 160, 224])
-@pytest.mark.parametrize("flipped", [False, True])
-def test_it_says_cat_for_the_cat_with_a_margin_that_holds_anywhere(net, size, flipped):
-    x = hv.prepare(net, hv.photo("cat"), size=(size, size))
-    (answer,) = hv.predict(net, x.flip(3) if flipped else x)
+def test_it_says_cat_for_the_cat_with_a_margin_that_holds_anywhere(net, size):
+    (answer,) = hv.predict(net, hv.prepare(net, hv.photo("cat"), size=(size, size)))
     assert answer.best == "cat"
     assert answer.margin > 0.2
 
