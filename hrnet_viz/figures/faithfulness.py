@@ -140,8 +140,10 @@ def deletion_curves(several: Sequence[Curves], *, theme: Theme | None = None) ->
             axes.set_xlabel(f"share of the photo that is {'gone' if deletion else 'back'}", fontsize=SMALL)
             axes.set_xlim(0, 1)
             axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-            axes.legend(loc="upper right" if deletion else "lower right", handlelength=1.6, borderaxespad=0.1)
-        panels[0].set_ylim(0, 1.05 * max(float(one.scores.mean(0).max()) for one in several))
+            axes.legend(loc="upper right", handlelength=1.6, borderaxespad=0.1)
+        room = 1.05 + 0.13 * len({one.method for one in several})  # for the legend, above all curves
+        panels[0].set_ylim(0, room * max(float(one.scores.mean(0).max()) for one in several))
+        panels[0].set_yticks([tick for tick in panels[0].get_yticks() if 0 <= tick <= 1])
         panels[0].set_ylabel("probability of the target")
     return picture
 
