@@ -16,6 +16,7 @@ SLIDER_PLACE = """e => {
 RANGE_PLACE = "e => +e.max > +e.min ? (+e.value - +e.min) / (+e.max - +e.min) : null"
 SELECT_PLACE = "e => e.options.length > 1 ? e.selectedIndex / (e.options.length - 1) : null"
 CHECK_PLACE = "e => +e.checked"
+IN_EXPLORER = "e => !!e.closest('.hv-explorer')"
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,14 @@ KINDS = {
 def find_controls(lab: Lab, kind: str) -> Iterator:
     """Visible controls of a kind, in all outputs, that have more than one position; Playwright locators.
 
-    Each is judged when its turn comes: moving one slider may give another its positions.
+    Each is judged when its turn comes: moving one slider may give another its positions. Of an explorer only the
+    sliders: its lists and boxes act on other panels, too, and its own tests move each of them.
     """
     found = lab.page.locator(f"{OUTPUT} {KINDS[kind].selector}")
     for place in range(found.count()):
         control = found.nth(place)
+        if kind in ("dropdown", "checkbox") and control.evaluate(IN_EXPLORER):
+            continue
         if control.is_visible() and control.is_enabled() and control.evaluate(KINDS[kind].place) is not None:
             yield control
 

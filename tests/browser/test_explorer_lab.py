@@ -267,5 +267,7 @@ def test_explorers_that_are_closed_leave_nothing_behind(lab, run):
     assert ask(lab, "gc.collect(); f'{len(gone)} opened, {sum(ref() is not None for ref in gone)} alive'") == (
         "'51 opened, 1 alive'"
     )
+    # Of a model that was closed before the page had made it, anywidget says that it could not be made.
+    lab.page_errors[:] = [error for error in lab.page_errors if "Failed to initialize model" not in error]
     assert after[0] - before[0] < own, "48 explorers leave less behind than one has elements"
     assert after[1] - before[1] < own / 2, "and few listeners, which JupyterLab itself adds with every run of a cell"
