@@ -1,4 +1,4 @@
-"""Measure the BatchNorm statistics of a net anew: for an untrained one, so that its activations have a sane size.
+"""Measure the BatchNorm statistics of a net on photos, so that its activations have the size that they should have.
 
 A freshly built net in eval mode normalises with mean 0 and variance 1, which its random convolutions do not have: the
 sums of an HRNet then grow to 10**7 and every picture shows the same few cells. Statistics measured on some photos keep

@@ -27,17 +27,10 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("target", type=Path, help="file to write, such as assets/weights/teaching.safetensors")
     export.add_argument("--size", type=int, default=160, help="side that the file recommends, px")
     export.add_argument(
-        "--sizes",
-        type=int,
-        nargs="+",
-        default=[128, 160, 224],
-        help="sides for norms and temperature, px",
+        "--sizes", type=int, nargs="+", default=[128, 160, 224], help="sides for norms and temperature, px"
     )
     export.add_argument(
-        "--norm-photos",
-        type=int,
-        default=0,
-        help="whole photos to measure BatchNorm statistics on",
+        "--norm-photos", type=int, default=0, help="whole photos to measure BatchNorm statistics on; 0: keep them"
     )
     export.add_argument("--note", default="", help="about the photos, for the provenance")
 

@@ -35,8 +35,8 @@ def export_weights(
 ) -> dict[str, str]:
     """Write the moving average of a checkpoint as fp16 safetensors, with a temperature fitted on the photos held back.
 
-    The statistics of BatchNorm that training collects are those of crops. Whole photos look different, so they are
-    measured anew on whole photos that were trained on, at all sizes together (arXiv 1906.06423 tells why it matters).
+    The statistics of BatchNorm that training collects are those of crops. Whole photos look different (arXiv 1906.06423
+    tells why it matters), so ``norm_photos`` measures them anew on whole photos that were trained on, at all sizes.
     The temperature is fitted on the rounded weights, at all sizes together.
 
     Args:
@@ -141,7 +141,7 @@ def _store(value: Tensor) -> Tensor:
 def _draw_batches(
     trained: PhotoFolder, recipe: Recipe, count: int, sizes: Sequence[int], say: Callable[[str], None]
 ) -> Iterator[Tensor]:
-    """Draw about ``count`` whole photos, in batches of one size each, all sizes equally often."""
+    """Draw about ``count`` whole photos, in batches of one size each, the sizes in turn."""
     order = np.random.default_rng((recipe.seed, 5)).permutation(len(trained))[:count]
     for number, chosen in enumerate(np.array_split(order, max(1, count // recipe.batch))):
         size = sizes[number % len(sizes)]
