@@ -47,6 +47,13 @@ def describe_training(train: argparse.ArgumentParser) -> None:
     # torchrun takes "--run" for its own --run-path, hence the second spelling.
     train.add_argument("--into", "--run", dest="run", type=Path, required=True, help="folder for checkpoint and log")
     train.add_argument("--resume", action="store_true", help="continue from the checkpoint there")
+    train.add_argument(
+        "--from",
+        dest="begin_from",
+        type=Path,
+        metavar="RUN",
+        help="begin with the weights of another run (its moving average), not with random ones",
+    )
     train.add_argument("--workers", type=int, default=0, help="loading processes; 0 loads between the steps")
     train.add_argument("--threads", type=int, default=0, help="threads for computing; 0 leaves torch's choice")
     train.add_argument("--compile", action="store_true", help="compile the net first: minutes, then faster steps")
@@ -72,7 +79,10 @@ def describe_training(train: argparse.ArgumentParser) -> None:
         nargs="+",
         type=Phase.parse,
         default=default.phases,
-        help=f"epochs@size or epochs@size,size,..., one after the other (default: {_spell(default.phases)})",
+        help=(
+            "epochs@size or epochs@size,size,..., one after the other; :still behind it lets BatchNorm keep its "
+            f"statistics (default: {_spell(default.phases)})"
+        ),
     )
     for item in fields(Recipe):
         value = getattr(default, item.name)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hrnet_viz.training.clock import spell_duration
+from hrnet_viz.training.config import Recipe
+from hrnet_viz.training.export import spell_command
 
 MISUSE = """\
 It is made for looking inside a network, in teaching and in research on explanations. It must not be used to decide
@@ -78,9 +80,8 @@ def write_model_card(name: str, metadata: Mapping[str, str], results: Sequence[M
         f"{provenance['photos']['trained_on']} photos were trained on. {provenance.get('note', '')}".rstrip(),
         REBUILD,
         "## Recipe",
-        f"    {provenance['command']}",
-        _describe_recipe(recipe),
-        "What was really done: " + _describe_history(provenance, history),
+        *_describe_runs(provenance, recipe, history),
+        _describe_norms(provenance),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -125,35 +126,56 @@ def _describe_calibration(calibration: Mapping[str, Any], temperature: float, se
     )
 
 
+def _describe_runs(provenance: Mapping[str, Any], recipe: Mapping[str, Any], history: Mapping[str, Any]) -> list[str]:
+    """Tell of every run, the one that began with random weights first: its command, its recipe, what was done."""
+    runs = [{"recipe": recipe, "history": history, "progress": provenance["progress"]}]
+    while before := runs[0]["history"].get("before"):
+        runs.insert(0, before)
+    parts = []
+    for number, run in enumerate(runs, start=1):
+        if len(runs) > 1:
+            source = "random weights" if number == 1 else f"the moving average of run {number - 1}"
+            parts.append(f"Run {number} of {len(runs)}, from {source}:")
+        command = spell_command(Recipe.from_json(json.dumps(run["recipe"])), continues=number > 1)
+        parts += [f"    {command}", _describe_recipe(run["recipe"])]
+        parts.append("What was really done: " + _describe_history(run["history"], run["progress"]))
+    return parts
+
+
 def _describe_recipe(recipe: Mapping[str, Any]) -> str:
     layout = ", channels last" if recipe["channels_last"] else ""
+    clip = f", gradients shortened to norm {recipe['clip']:g}" if recipe.get("clip") else ""
+    still = any(phase.endswith(":still") for phase in recipe["phases"])
     return (
         f"SGD with Nesterov momentum {recipe['momentum']:g}, weight decay {recipe['weight_decay']:g} on weights of "
-        f"convolutions and classifier only, batches of {recipe['batch']}; one cycle: linearly up to "
+        f"convolutions and classifier only{clip}, batches of {recipe['batch']}; one cycle: linearly up to "
         f"{recipe['peak_rate']:g} in {recipe['warmup']:.0%} of the training, then linearly to zero. Label smoothing "
         f"{recipe['smoothing']:g}. Moving average of weights and statistics with decay {recipe['ema_decay']:g}; the "
-        f"average is what is shipped. Random crops of {recipe['smallest_crop']:.0%} to 100 % of the area, flips, "
+        f"average is the result. Random crops of {recipe['smallest_crop']:.0%} to 100 % of the area, flips, "
         f"brightness, contrast and saturation changed by up to {recipe['jitter']:.0%}. Sizes by epoch: "
-        f"{', then '.join(recipe['phases'])} (epochs@pixels; of several sizes one is drawn for each batch). "
+        f"{', then '.join(recipe['phases'])} (epochs@pixels; of several sizes one is drawn for each batch"
+        f"{'; still: BatchNorm keeps its statistics, as in testing' if still else ''}). "
         f"Autocast {recipe['autocast']}{layout}. Seed {recipe['seed']}."
     )
 
 
-def _describe_history(provenance: Mapping[str, Any], history: Mapping[str, Any]) -> str:
+def _describe_history(history: Mapping[str, Any], progress: float) -> str:
     seen = ", ".join(f"{count} at {size} px" for size, count in history["photos"].items())
-    end = "to the end of its schedule" if provenance["finished"] else f"to {provenance['progress']:.1%} of its schedule"
+    end = "to the end of its schedule" if progress >= 1 else f"to {progress:.1%} of its schedule"
     settings = "; ".join(history.get("settings", []))
-    told = (
-        f"{provenance['steps']} steps, {end}, {provenance['passes']} whole passes over the photos; photos seen: "
-        f"{seen}; {spell_duration(history['seconds'])} (h:mm:ss) of wall clock on a shared machine, in "
-        f"{history['sessions']} session(s){f': {settings}' if settings else ''}."
+    return (
+        f"{end}, {sum(history['photos'].values())} photos: {seen}; {spell_duration(history['seconds'])} (h:mm:ss) of "
+        f"wall clock on a shared machine, in {history['sessions']} session(s){f': {settings}' if settings else ''}."
     )
+
+
+def _describe_norms(provenance: Mapping[str, Any]) -> str:
     norms = provenance.get("norms")
-    told += (
-        f" BatchNorm statistics of the exported net were measured on {norms['photos']} whole photos that it was "
-        f"trained on, at {', '.join(map(str, norms['sizes']))} px together (`export --norm-photos {norms['photos']}`)."
+    told = (
+        f"BatchNorm statistics were measured anew on {norms['photos']} whole photos that were trained on (`export "
+        f"--norm-photos {norms['photos']}`), at {', '.join(map(str, norms['sizes']))} px together."
         if norms
-        else ""
+        else "BatchNorm statistics are those of the training."
     )
     return (
         f"{told} Where a deadline was given, the plan was stretched or shortened to it, so the photos seen at each "

@@ -49,6 +49,8 @@ def train(options: argparse.Namespace) -> int:
     training = Training(recipe, photos, habits, world, say)
     if options.resume:
         training.resume()
+    elif options.begin_from:
+        training.begin_from(options.begin_from / "checkpoint.pt")
     outcome = training.run(_pick_check_photos(options, say) if world.leads else None)
     world.leave()
     if outcome.finished:

@@ -16,10 +16,14 @@ class Phase:
     Args:
         epochs: length, in passes over the photos.
         sizes: sides of the square input in pixels; a size that is listed twice is drawn twice as often.
+        still: whether BatchNorm uses its statistics as they are, as in eval mode, and no longer those of the batch.
+            Each size has statistics of its own, a net that is shipped one set for all: here the weights learn to live
+            with that set (arXiv 1906.06423, section 4, tells what such a difference costs).
     """
 
     epochs: float
     sizes: tuple[int, ...]
+    still: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what can't be run."""
@@ -28,22 +32,24 @@ class Phase:
 
     @classmethod
     def parse(cls, text: str) -> Phase:
-        """Read ``"12@64"`` or ``"3@128,160,192"``: epochs, then the sizes.
+        """Read ``"12@64"`` or ``"3@128,160,192:still"``: epochs, then the sizes, then whether norms stand still.
 
         Raises:
             ValueError: the text has another form.
         """
-        epochs, _, sizes = text.partition("@")
+        epochs, _, rest = text.partition("@")
+        sizes = rest.removesuffix(":still")
         try:
-            return cls(float(epochs), tuple(int(size) for size in sizes.split(",")))
+            return cls(float(epochs), tuple(int(size) for size in sizes.split(",")), sizes != rest)
         except ValueError as error:
             raise ValueError(
-                f"'{text}' is no phase. Write epochs@size, or epochs@size,size,... (each at least 32): 3@128,160."
+                f"'{text}' is no phase. Write epochs@size, or epochs@size,size,... (each at least 32): 3@128,160. "
+                "With :still behind it, BatchNorm keeps its statistics."
             ) from error
 
     def __str__(self) -> str:
         """Write it as ``parse`` reads it."""
-        return f"{self.epochs:g}@{','.join(map(str, self.sizes))}"
+        return f"{self.epochs:g}@{','.join(map(str, self.sizes))}{':still' if self.still else ''}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Recipe:
         warmup: share of the training in which the rate rises to the peak; then it falls to zero, linearly.
         momentum: of SGD, Nesterov's form.
         weight_decay: on weights of convolutions and of the classifier; none on biases and norms.
+        clip: greatest norm of the gradient of all weights, longer ones are shortened to it; 0 leaves them. Phases whose
+            norms stand still need it: nothing else keeps a large step from being followed by a larger one.
         smoothing: label smoothing.
         ema_decay: of the moving average of weights that is evaluated and exported.
         smallest_crop: least share of the photo's area in a random crop.
@@ -78,6 +86,7 @@ class Recipe:
     warmup: float = 0.1
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    clip: float = 0.0
     smoothing: float = 0.1
     ema_decay: float = 0.998
     smallest_crop: float = 0.35

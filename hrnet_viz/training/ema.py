@@ -23,13 +23,15 @@ class MovingAverage:
         self.steps = 0
 
     @torch.no_grad()
-    def update(self, net: nn.Module) -> None:
-        """Take one step towards the net."""
+    def update(self, net: nn.Module, *, still: bool = False) -> None:
+        """Take one step towards the net; where its statistics stand still, take them over as they are."""
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
-        averages = dict(self.net.state_dict())
-        floats = [(averages[name], value) for name, value in net.state_dict().items() if value.is_floating_point()]
-        torch._foreach_lerp_([average for average, _ in floats], [value for _, value in floats], 1 - decay)
-        for name, value in net.state_dict().items():
-            if not value.is_floating_point():
-                averages[name].copy_(value)
+        averages, state = dict(self.net.state_dict()), net.state_dict()
+        copied = {name for name, value in state.items() if not value.is_floating_point()}
+        if still:
+            copied |= {name for name, _ in net.named_buffers()}
+        followed = [name for name in state if name not in copied]
+        torch._foreach_lerp_([averages[name] for name in followed], [state[name] for name in followed], 1 - decay)
+        for name in copied:
+            averages[name].copy_(state[name])

@@ -76,7 +76,7 @@ def export_weights(
         say("No photo was held back, so the temperature stays 1.")
     provenance = {
         "made_by": "python -m hrnet_viz.training",
-        "command": spell_command(recipe),
+        "command": spell_command(recipe, continues=bool(state["history"].get("before"))),
         "recipe": json.loads(recipe.to_json()),
         "finished": state["position"]["progress"] >= 1,
         "progress": state["position"]["progress"],
@@ -118,9 +118,9 @@ def calibrate(logits: Tensor, labels: Tensor) -> dict[str, Any]:
     }
 
 
-def spell_command(recipe: Recipe) -> str:
-    """The command that trains by this recipe; what is as by default is left out."""
-    default, parts = Recipe(), []
+def spell_command(recipe: Recipe, *, continues: bool = False) -> str:
+    """The command that trains by this recipe, from an earlier run's weights or not; defaults are left out."""
+    default, parts = Recipe(), ["--from EARLIER_RUN"] if continues else []
     for name, value in vars(recipe).items():
         if value == getattr(default, name) or name in ("mean", "std"):
             continue

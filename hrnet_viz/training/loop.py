@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +17,7 @@ from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.network import hrnet
 from hrnet_viz.training.checkpoint import read_checkpoint, restore, save_checkpoint
 from hrnet_viz.training.config import Recipe
-from hrnet_viz.training.course import Course, Position, Step
+from hrnet_viz.training.course import Course, Position, Step, find_phase
 from hrnet_viz.training.distributed import World
 from hrnet_viz.training.ema import MovingAverage
 from hrnet_viz.training.interruption import catch_interruption, leave_signals_to_the_parent
@@ -80,6 +82,29 @@ class Training:
         self.position = restore(state, net=self.net, average=self.average, optimizer=self.optimizer)
         self.history = history
 
+    def begin_from(self, path: Path) -> None:
+        """Begin with the moving average of another training's checkpoint instead of random weights.
+
+        Raises:
+            ValueError: no checkpoint, another architecture, other classes, or other photos held back: the temperature
+                would then be fitted on photos that were trained on.
+        """
+        state = read_checkpoint(path)
+        before = Recipe.from_json(state["recipe"])
+        for name in ("variant", "seed", "held_back"):
+            there, here = getattr(before, name), getattr(self.recipe, name)
+            if there != here:
+                raise ValueError(f"'{path}' was made with {name} {there}, this recipe has {here}: they must agree.")
+        if tuple(state["classes"]) != self.photos.classes:
+            raise ValueError(f"'{path}' has the classes {state['classes']}, the folder {self.photos.classes}.")
+        self.net.load_state_dict(state["average"])
+        self.average = MovingAverage(self.net, self.recipe.ema_decay)
+        self.history.before = {
+            "recipe": json.loads(state["recipe"]),
+            "history": state["history"],
+            "progress": state["position"]["progress"],
+        }
+
     def save(self) -> None:
         """Write the checkpoint; only the leading process does."""
         if self.world.leads:
@@ -124,7 +149,7 @@ class Training:
         first, mark, saved = self.position.step, time.monotonic(), time.monotonic()
         with catch_interruption() as interrupted, progress:
             for pixels, labels, step in loader:
-                self.net.train()
+                set_modes(self.net, still=find_phase(self.recipe, step.at.progress).still)
                 loss, right = self.take_step(stepping, pixels, labels, step)
                 # All processes have to stop at the same step, and to keep the pace of the leading one.
                 pace = progress.wish(step, course.pace) if self.world.leads else 0.0
@@ -160,9 +185,11 @@ class Training:
         loss = F.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clip:
+            nn.utils.clip_grad_norm_(self.net.parameters(), recipe.clip)
         self.optimizer.step()
         if self.world.leads:
-            self.average.update(self.net)
+            self.average.update(self.net, still=find_phase(recipe, step.at.progress).still)
         self.position = step.after
         self.history.photos[step.size] = self.history.photos.get(step.size, 0) + len(step.photos)
         return float(loss.detach()), int((logits.detach().argmax(1) == labels).sum())
@@ -191,6 +218,15 @@ class Training:
             f"from {self.position.progress:.1%} on: {world.size} process(es), {threads} thread(s) each, "
             f"{world.device.type}, torch {torch.__version__}, BatchNorm {norms}"
         )
+
+
+def set_modes(net: nn.Module, *, still: bool) -> None:
+    """Set a net to training; its norms to their stored statistics where those stand still."""
+    net.train()
+    if still:
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 def build_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.SGD:

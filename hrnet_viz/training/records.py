@@ -50,6 +50,7 @@ class History:
         sessions: how often the training was started.
         settings: what each session ran on, in words.
         folder_photos: number of training photos; an exact continuation needs the same.
+        before: recipe, history and progress of the training whose weights this one began with; None for random ones.
     """
 
     photos: dict[int, int] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class History:
     sessions: int = 0
     settings: list[str] = field(default_factory=list)
     folder_photos: int | None = None
+    before: dict[str, Any] | None = None
 
     def plain(self) -> dict[str, Any]:
         """As plain values, for a checkpoint."""

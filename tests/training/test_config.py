@@ -4,12 +4,13 @@ from hrnet_viz.training.config import Phase, Recipe
 
 
 def test_a_phase_is_written_as_it_is_read():
-    for text in ("12@64", "2.5@128,160,160"):
+    for text in ("12@64", "2.5@128,160,160", "1@128,224:still"):
         assert str(Phase.parse(text)) == text
     assert Phase.parse("3@128,160") == Phase(3, (128, 160))
+    assert Phase.parse("3@128:still") == Phase(3, (128,), still=True)
 
 
-@pytest.mark.parametrize("text", ["12", "@64", "0@64", "3@16", "3@64,", "three@64"])
+@pytest.mark.parametrize("text", ["12", "@64", "0@64", "3@16", "3@64,", "three@64", "3@64:fast", "3@:still"])
 def test_a_wrong_phase_is_explained(text):
     with pytest.raises(ValueError, match="epochs@size"):
         Phase.parse(text)

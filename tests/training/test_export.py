@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from hrnet_viz.evaluate.measure import measure
 from hrnet_viz.evaluate.report import make_plain
 from hrnet_viz.training.__main__ import main
+from hrnet_viz.training.card import write_model_card
 from hrnet_viz.training.checkpoint import read_checkpoint
 from hrnet_viz.training.config import Phase, Recipe
 from hrnet_viz.training.export import export_weights, spell_command
@@ -98,6 +99,22 @@ def test_the_card_tells_the_numbers_the_limits_and_the_way_to_rebuild(folder, ex
     assert f"{float(metadata['temperature']):.3f}" in card
     assert spell_command(Recipe.from_json(json.dumps(json.loads(metadata["provenance"])["recipe"]))) in card
     assert str(folder.parent) not in card
+
+
+def test_the_card_tells_of_both_runs_where_one_went_on_from_the_other(run, folder, tmp_path):
+    command = "--variant hrnet_w18_small_v1 --batch 8 --stored 40 --autocast off --held-back 0.2 --check-photos 0"
+    second = ["train", str(folder), "--into", str(tmp_path), "--from", str(run), *command.split()]
+    assert main([*second, "--phases", "1@32", "1@32:still", "--clip", "2"]) == 0
+    metadata = export_weights(tmp_path / "checkpoint.pt", folder, tmp_path / "x.safetensors", size=40, sizes=(32,))
+    results = make_plain(measure(load(tmp_path / "x.safetensors"), folder / "val", (32,)))
+    card = write_model_card("x", metadata, results)
+    first, after = card.index("Run 1 of 2, from random weights"), card.index("Run 2 of 2, from the moving average")
+    assert "--phases 2@32" in card[first:after]
+    assert "--from" not in card[first:after]
+    assert "--from EARLIER_RUN" in card[after:]
+    assert "--phases 1@32 1@32:still" in card[after:]
+    assert "norm 2" in card[after:]
+    assert str(run) not in json.dumps(metadata)
 
 
 def test_a_card_needs_the_right_evaluation(exported, tmp_path, capsys):

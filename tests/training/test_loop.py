@@ -89,6 +89,54 @@ def test_a_deadline_that_is_over_ends_the_training_with_a_rate_of_nearly_zero(re
     assert outcome.position.step <= 3
 
 
+def test_norms_that_stand_still_keep_their_statistics_while_weights_are_learned(recipe, photos, tmp_path):
+    still = replace(recipe, phases=(Phase(1, (32,)), Phase(1, (32, 48), still=True)), clip=1.0)
+    first = start(still, photos, tmp_path, stop_after=5).run()
+    assert first.position.progress > 0.5  # so the second phase has begun
+    before = read_checkpoint(tmp_path / "checkpoint.pt")["net"]
+    second = start(still, photos, tmp_path)
+    second.resume()
+    assert second.run().finished
+    after = read_checkpoint(tmp_path / "checkpoint.pt")
+    statistics = [name for name in before if name.endswith(("running_mean", "running_var"))]
+    for name in statistics:
+        assert torch.equal(after["net"][name], before[name]), name
+        assert torch.equal(after["average"][name], before[name]), name
+    assert statistics
+    moved = [name for name in before if name.endswith("weight") and not torch.equal(after["net"][name], before[name])]
+    assert len(moved) > 100
+
+
+def test_long_gradients_are_shortened(recipe, photos, tmp_path):
+    once = replace(recipe, phases=(Phase(1, (32,)),), weight_decay=0.0, momentum=0.0, clip=1e-3)
+    training = start(once, photos, tmp_path, stop_after=1)
+    before = torch.cat([p.detach().flatten() for p in training.net.parameters()])
+    training.run()
+    after = torch.cat([p.detach().flatten() for p in training.net.parameters()])
+    rate = training.optimizer.param_groups[0]["lr"]
+    assert float((after.double() - before.double()).norm()) == pytest.approx(rate * 1e-3, rel=0.05)
+
+
+def test_a_training_can_begin_with_what_another_one_learned(recipe, photos, unbroken, tmp_path):
+    save = tmp_path / "first.pt"
+    torch.save(unbroken[1], save)
+    training = start(replace(recipe, peak_rate=0.01), photos, tmp_path)
+    training.begin_from(save)
+    learned = {name: value for name, value in unbroken[1]["average"].items() if "num_batches" not in name}
+    assert_same({name: training.net.state_dict()[name] for name in learned}, learned)
+    assert training.history.before["recipe"]["peak_rate"] == recipe.peak_rate
+    assert training.history.before["progress"] == 1
+    training.run()
+    assert read_checkpoint(tmp_path / "checkpoint.pt")["history"]["before"] == training.history.before
+
+
+def test_photos_held_back_before_are_not_trained_on_later(recipe, photos, unbroken, tmp_path):
+    save = tmp_path / "first.pt"
+    torch.save(unbroken[1], save)
+    with pytest.raises(ValueError, match="seed 0, this recipe has 1"):
+        start(replace(recipe, seed=1), photos, tmp_path).begin_from(save)
+
+
 def test_several_processes_need_a_batch_that_can_be_shared(recipe, photos, tmp_path):
     with pytest.raises(ValueError, match="evenly by 3"):
         Training(recipe, photos, Habits(tmp_path), World(0, 3, torch.device("cpu")))
