@@ -11,20 +11,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hrnet_viz.analysis.ablation import ablate as ablate
     from hrnet_viz.analysis.cam import cam as cam
+    from hrnet_viz.analysis.cam_batches import cam_in_batches as cam_in_batches
     from hrnet_viz.analysis.cams import Cams as Cams
     from hrnet_viz.analysis.contributions import contributions as contributions
+    from hrnet_viz.analysis.deletion import play_deletion as play_deletion
     from hrnet_viz.analysis.effective import effective_field as effective_field
     from hrnet_viz.analysis.exchanges import cut_paths as cut_paths
     from hrnet_viz.analysis.exchanges import exchange_choices as exchange_choices
     from hrnet_viz.analysis.forecast import forecast as forecast
     from hrnet_viz.analysis.forecast import predicted_effects as predicted_effects
     from hrnet_viz.analysis.fusion import fusion as fusion
+    from hrnet_viz.analysis.head_choices import compare_heads as compare_heads
+    from hrnet_viz.analysis.head_table import list_head as list_head
     from hrnet_viz.analysis.pairs import ablate_pairs as ablate_pairs
+    from hrnet_viz.analysis.pointing import play_pointing as play_pointing
     from hrnet_viz.analysis.predictions import Prediction as Prediction
     from hrnet_viz.analysis.predictions import predict as predict
     from hrnet_viz.analysis.receptive import reach as reach
     from hrnet_viz.analysis.receptive import receptive_box as receptive_box
     from hrnet_viz.analysis.receptive import receptive_field as receptive_field
+    from hrnet_viz.analysis.sanity import check_sanity as check_sanity
     from hrnet_viz.analysis.statistics import measure_sites as measure_sites
     from hrnet_viz.analysis.sweep import sweep as sweep
     from hrnet_viz.analysis.sweep_files import merge_sweeps as merge_sweeps
@@ -58,13 +64,19 @@ _HOME = {
     "ablate": "analysis.ablation",
     "ablate_pairs": "analysis.pairs",
     "cam": "analysis.cam",
+    "cam_in_batches": "analysis.cam_batches",
     "Cams": "analysis.cams",
+    "check_sanity": "analysis.sanity",
+    "compare_heads": "analysis.head_choices",
     "contributions": "analysis.contributions",
     "effective_field": "analysis.effective",
     "fusion": "analysis.fusion",
     "exchange_choices": "analysis.exchanges",
     "cut_paths": "analysis.exchanges",
+    "list_head": "analysis.head_table",
     "forecast": "analysis.forecast",
+    "play_deletion": "analysis.deletion",
+    "play_pointing": "analysis.pointing",
     "predicted_effects": "analysis.forecast",
     "receptive_field": "analysis.receptive",
     "receptive_box": "analysis.receptive",

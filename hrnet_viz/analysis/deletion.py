@@ -75,7 +75,7 @@ class Curves:
         return (1 if self.kind == "insertion" else -1) * (self.areas - self.random_areas)
 
 
-def delete(
+def play_deletion(
     net: HRNet,
     cams: Cams,
     *,

@@ -15,7 +15,7 @@ from torch import Tensor
 from hrnet_viz.analysis.agreement import compare_with_ablation
 from hrnet_viz.analysis.average_drop import drop_average
 from hrnet_viz.analysis.cam import cam
-from hrnet_viz.analysis.deletion import Kind, delete
+from hrnet_viz.analysis.deletion import Kind, play_deletion
 from hrnet_viz.analysis.pointing import play_pointing
 from hrnet_viz.analysis.sanity import check_sanity
 from hrnet_viz.analysis.sweep_files import fingerprint
@@ -110,7 +110,9 @@ class Work:
         rows: dict[str, list[Tensor]] = {"deletion": [], "insertion": [], "drop": []}
         for cams in maps.values():
             for kind, known in chance.items():
-                found = delete(self.net, cams, kind=kind, steps=it.steps, draws=it.draws, seed=seed, chance=known)
+                found = play_deletion(
+                    self.net, cams, kind=kind, steps=it.steps, draws=it.draws, seed=seed, chance=known
+                )
                 rows[kind].append(torch.stack([found[name].gains for name in it.sites]))
             left = drop_average(self.net, cams, seed=seed)
             rows["drop"].append(torch.stack([left[name].gains for name in it.sites]))
