@@ -26,12 +26,12 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("folder", type=Path, help="the folder that it was trained on")
     export.add_argument("target", type=Path, help="file to write, such as assets/weights/teaching.safetensors")
     export.add_argument("--size", type=int, default=160, help="side that the file recommends, px")
-    export.add_argument(
-        "--sizes", type=int, nargs="+", default=[128, 160, 224], help="sides for norms and temperature, px"
-    )
+    export.add_argument("--sizes", type=int, nargs="+", default=[128, 160, 224], help="sides for the temperature, px")
     export.add_argument(
         "--norm-photos", type=int, default=0, help="whole photos to measure BatchNorm statistics on; 0: keep them"
     )
+    export.add_argument("--norm-sizes", type=int, nargs="+", help="sides to measure them at, px (default: --sizes)")
+    export.add_argument("--norm-share", type=float, default=1.0, help="share of them; the rest is the training's")
     export.add_argument("--note", default="", help="about the photos, for the provenance")
 
     card = commands.add_parser("card", help="write the model card of a weights file")

@@ -60,8 +60,8 @@ def write_model_card(name: str, metadata: Mapping[str, str], results: Sequence[M
     sizes = " ".join(str(result["size"]) for result in results)
     measurement = (
         f"Measured by `python -m hrnet_viz.evaluate {name} FOLDER/val --sizes {sizes}` on {results[0]['photos']} "
-        "photos that were not trained on. Some of them were looked at during the training; "
-        "no weights were chosen by them. "
+        "photos that were not trained on. Some of them were looked at during the training, and an earlier export was "
+        "measured on them; no weights were chosen by them: what export chooses, it chooses on photos held back. "
         "In brackets: the 95 % Wilson interval."
     )
     parts = [
@@ -172,8 +172,9 @@ def _describe_history(history: Mapping[str, Any], progress: float) -> str:
 def _describe_norms(provenance: Mapping[str, Any]) -> str:
     norms = provenance.get("norms")
     told = (
-        f"BatchNorm statistics were measured anew on {norms['photos']} whole photos that were trained on (`export "
-        f"--norm-photos {norms['photos']}`), at {', '.join(map(str, norms['sizes']))} px together."
+        f"BatchNorm statistics: {norms['share']:.0%} measured anew on {norms['photos']} whole photos that were trained "
+        f"on, at {', '.join(map(str, norms['sizes']))} px, the rest those of the training (`export --norm-photos "
+        f"{norms['photos']} --norm-sizes {' '.join(map(str, norms['sizes']))} --norm-share {norms['share']:g}`)."
         if norms
         else "BatchNorm statistics are those of the training."
     )

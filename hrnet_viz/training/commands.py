@@ -73,6 +73,8 @@ def export(options: argparse.Namespace) -> int:
         size=options.size,
         sizes=options.sizes,
         norm_photos=options.norm_photos,
+        norm_sizes=options.norm_sizes,
+        norm_share=options.norm_share,
         note=options.note,
     )
     return 0

@@ -30,13 +30,16 @@ def export_weights(
     size: int,
     sizes: Sequence[int],
     norm_photos: int = 0,
+    norm_sizes: Sequence[int] | None = None,
+    norm_share: float = 1.0,
     note: str = "",
     say: Callable[[str], None] = print,
 ) -> dict[str, str]:
     """Write the moving average of a checkpoint as fp16 safetensors, with a temperature fitted on the photos held back.
 
     The statistics of BatchNorm that training collects are those of crops. Whole photos look different (arXiv 1906.06423
-    tells why it matters), so ``norm_photos`` measures them anew on whole photos that were trained on, at all sizes.
+    tells why it matters), so ``norm_photos`` measures them anew on whole photos that were trained on. A net whose norms
+    stood still has learned to live with its old statistics; a mixture of old and new can then be better than either.
     The temperature is fitted on the rounded weights, at all sizes together.
 
     Args:
@@ -44,8 +47,10 @@ def export_weights(
         folder: the folder that it was trained on, with train/.
         target: file to write.
         size: side that the file recommends, in pixels.
-        sizes: sides at which statistics are measured and the temperature is fitted.
+        sizes: sides at which the temperature is fitted.
         norm_photos: photos to measure statistics on; 0 keeps those of the training.
+        norm_sizes: sides at which they are measured, in turn; ``sizes`` if None.
+        norm_share: share of the measured statistics in what is written, above 0 to 1; the rest is the training's.
         note: about the photos, for the provenance.
         say: takes lines for people.
 
@@ -53,8 +58,11 @@ def export_weights(
         The metadata that the file carries.
 
     Raises:
-        ValueError: no such checkpoint or folder, or other classes.
+        ValueError: no such checkpoint or folder, other classes, or a share that is none.
     """
+    if not 0 < norm_share <= 1:
+        raise ValueError(f"norm_share is {norm_share}, but is a share: above 0, at most 1.")
+    norm_sizes = sizes if norm_sizes is None else norm_sizes
     state = read_checkpoint(checkpoint)
     recipe, classes = Recipe.from_json(state["recipe"]), tuple(state["classes"])
     net = hrnet(recipe.variant, num_outputs=len(classes))
@@ -63,7 +71,10 @@ def export_weights(
     if trained.classes != classes:
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
     if norm_photos:
-        settle_norms(net, _draw_batches(trained, recipe, norm_photos, sizes, say))
+        old = {name: value.clone() for name, value in net.named_buffers()}
+        settle_norms(net, _draw_batches(trained, recipe, norm_photos, norm_sizes, say))
+        for name, value in net.named_buffers():
+            value.copy_(old[name].lerp(value, norm_share) if value.is_floating_point() else old[name])
     weights = {name: _store(value) for name, value in net.state_dict().items()}
     net.load_state_dict(
         {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
@@ -85,7 +96,7 @@ def export_weights(
         "history": state["history"],
         "photos": {"trained_on": state["history"].get("folder_photos") or len(trained), "held_back": len(held)},
         "calibration": calibration,
-        "norms": {"photos": norm_photos, "sizes": list(sizes)} if norm_photos else {},
+        "norms": {"photos": norm_photos, "sizes": list(norm_sizes), "share": norm_share} if norm_photos else {},
         "note": note,
     }
     metadata = {

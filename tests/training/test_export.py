@@ -117,6 +117,22 @@ def test_the_card_tells_of_both_runs_where_one_went_on_from_the_other(run, folde
     assert str(run) not in json.dumps(metadata)
 
 
+def test_norms_can_be_a_mixture_of_the_trained_and_the_measured(run, folder, tmp_path):
+    def statistics(name, **norms):
+        target = tmp_path / f"{name}.safetensors"
+        metadata = export_weights(run / "checkpoint.pt", folder, target, size=40, sizes=(32,), **norms)
+        return load_file(target)["bn1.running_mean"].float(), json.loads(metadata["provenance"])["norms"]
+
+    kept, _ = statistics("kept")
+    measured, _ = statistics("measured", norm_photos=16, norm_sizes=(40,))
+    mixed, told = statistics("mixed", norm_photos=16, norm_sizes=(40,), norm_share=0.25)
+    assert not torch.allclose(kept, measured, atol=1e-3)
+    assert torch.allclose(mixed, 0.75 * kept + 0.25 * measured, atol=2e-3)
+    assert told == {"photos": 16, "sizes": [40], "share": 0.25}
+    with pytest.raises(ValueError, match="norm_share is 0"):
+        statistics("none", norm_photos=16, norm_share=0)
+
+
 def test_a_card_needs_the_right_evaluation(exported, tmp_path, capsys):
     (tmp_path / "evaluation.json").write_text('[{"classes": ["cat"]}]')
     assert main(["card", str(exported[0]), str(tmp_path / "evaluation.json"), "--target", str(tmp_path / "x.md")]) == 2
@@ -129,8 +145,8 @@ def test_norms_are_measured_on_whole_photos_and_all_weights_stay(folder, run, tm
     metadata = export_weights(
         run / "checkpoint.pt", folder, tmp_path / "x.safetensors", size=40, sizes=(32, 64), norm_photos=16
     )
-    assert json.loads(metadata["provenance"])["norms"] == {"photos": 16, "sizes": [32, 64]}
+    assert json.loads(metadata["provenance"])["norms"] == {"photos": 16, "sizes": [32, 64], "share": 1.0}
     average = read_checkpoint(run / "checkpoint.pt")["average"]
     for name, value in load_file(tmp_path / "x.safetensors").items():
         same = torch.equal(value, average[name].half() if value.is_floating_point() else average[name])
-        assert same != name.endswith(("running_mean", "running_var", "num_batches_tracked")), name
+        assert same != name.endswith(("running_mean", "running_var")), name

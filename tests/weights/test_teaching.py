@@ -62,6 +62,7 @@ def test_card_and_readme_tell_the_same_as_the_file(metadata):
     (row,) = re.findall(r"^\| \*\*all\*\* \|(.*)\|$", card, re.MULTILINE)
     accuracy = [float(number) for number in re.findall(r"([\d.]+)% \(", row)]
     assert len(accuracy) == 3
-    assert min(accuracy) > 80, "the notebooks say that this net knows its classes"
+    for value, least in zip(accuracy, (85, 87, 85), strict=True):
+        assert value >= least, "the notebooks say that this net knows its classes"
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"{number} %" in readme for number in accuracy)
