@@ -154,9 +154,9 @@ def test_two_processes_give_the_numbers_of_one(net, drawn, found):
 
 def test_no_two_parts_share_their_random_orders(net, drawn, monkeypatch):
     seeds = []
-    real = faithfulness_work.delete
+    real = faithfulness_work.play_deletion
     monkeypatch.setattr(
-        faithfulness_work, "delete", lambda *a, seed, **k: (seeds.append(seed), real(*a, seed=seed, **k))[1]
+        faithfulness_work, "play_deletion", lambda *a, seed, **k: (seeds.append(seed), real(*a, seed=seed, **k))[1]
     )
     settings = {**SETTINGS, "methods": ["gradcam"], "curve_photos": 8, "steps": 1}
     measure_faithfulness(net, *drawn, **settings)
