@@ -60,8 +60,8 @@ def write_model_card(name: str, metadata: Mapping[str, str], results: Sequence[M
     sizes = " ".join(str(result["size"]) for result in results)
     measurement = (
         f"Measured by `python -m hrnet_viz.evaluate {name} FOLDER/val --sizes {sizes}` on {results[0]['photos']} "
-        "photos that were not trained on. Some of them were looked at during the training, and an earlier export was "
-        "measured on them; no weights were chosen by them: what export chooses, it chooses on photos held back. "
+        "photos that were not trained on. Some of them may have been looked at during the training or between two "
+        "exports; neither weights nor temperature are fitted to them. "
         "In brackets: the 95 % Wilson interval."
     )
     parts = [
