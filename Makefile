@@ -10,7 +10,7 @@ READY := $(VENV)/installed-pyproject.toml
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab test test-all notebooks covers student lint faithfulness benchmarks
+.PHONY: help venv lab test test-all notebooks covers student lint faithfulness benchmarks cuda
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,3 +58,7 @@ faithfulness: venv  ## do class activation maps tell the truth? methods x branch
 
 benchmarks: venv  ## the table that README quotes
 	$(PY) -m benchmarks
+
+# No venv before it: a bare GPU machine has PyTorch of its own and no network; see the script.
+cuda:  ## notebooks, device tests and timings on a GPU (a rehearsal without one), into OUT=assets/measured/cuda.md
+	$(if $(wildcard $(PY)),$(PY),$(PYTHON)) scripts/cuda_report.py --out "$(or $(OUT),assets/measured/cuda.md)" $(if $(LOGS),--logs "$(LOGS)")

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
 from benchmarks.timing import as_data, describe_machine, write_markdown
 
-SUBJECTS = ("forward", "imports", "cam", "ablation", "front_end")
+SUBJECTS = ("forward", "imports", "cam", "ablation", "device", "front_end")
 """Modules of this folder with a function ``measure(rounds) -> list[(title, rows)]``."""
 
 
@@ -24,11 +25,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("subjects", nargs="*", choices=[*there, []], default=there)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--device", help="cpu or cuda for the subject 'device', which alone is run then")
     parser.add_argument("--out", type=Path, default=here / "results")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     missed = 0
-    for subject in given.subjects or there:
+    if given.device:
+        os.environ["HV_DEVICE"] = given.device  # read by hv.device()
+    for subject in ["device"] if given.device else given.subjects or there:
         tables = import_module(f"benchmarks.{subject}").measure(given.rounds)
         machine = describe_machine()
         text = f"## {subject}\n\n" + "\n".join(write_markdown(title, rows) for title, rows in tables)

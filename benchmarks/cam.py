@@ -103,7 +103,7 @@ def measure(rounds: int) -> list[tuple[str, list[Row]]]:
     return [
         ("hrnet_w18, 224 px: ratio to the plain forward", compare(quick, rounds, {MEMORY_CASES[1]: 2.4})),
         ("One layer at a time: ratio to the plain forward", compare(few, max(rounds // 5, 2))),
-        ("Peak memory: ratio to one forward and backward; the column CPU s holds MiB", _memory()),
+        ("Peak memory: ratio to one forward and backward; the column s holds MiB", _memory()),
     ]
 
 

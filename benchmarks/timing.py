@@ -29,7 +29,7 @@ class Row:
         name: what was timed.
         ratio: median over rounds of its CPU time over that of the baseline in the same round.
         low, high: quartiles of that ratio.
-        seconds: median CPU time of one call.
+        seconds: median time of one call: CPU time, or on a GPU the time between two events.
         limit: the ratio that it must not exceed, None where none was promised.
     """
 
@@ -42,7 +42,10 @@ class Row:
 
 
 def compare(
-    candidates: Mapping[str, Callable[[], object]], rounds: int = 15, limits: Mapping[str, float] | None = None
+    candidates: Mapping[str, Callable[[], object]],
+    rounds: int = 15,
+    limits: Mapping[str, float] | None = None,
+    device: torch.device | None = None,
 ) -> list[Row]:
     """Time the candidates; the first one is the baseline.
 
@@ -50,7 +53,9 @@ def compare(
         candidates: name -> what to call.
         rounds: timed rounds after two warm-ups; each calls every candidate once.
         limits: name -> promised ratio.
+        device: where they run: on a GPU the time between two events counts, else CPU time.
     """
+    time_call = _time_events if device is not None and device.type == "cuda" else _time_cpu
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -58,10 +63,9 @@ def compare(
         for turn in range(rounds + 2):
             for name, call in candidates.items():
                 gc.collect()
-                start = time.process_time()
-                call()
+                seconds = time_call(call)
                 if turn >= 2:
-                    times[name].append(time.process_time() - start)
+                    times[name].append(seconds)
     finally:
         torch.set_num_threads(before)
     baseline = next(iter(times.values()))
@@ -73,9 +77,27 @@ def compare(
     return rows
 
 
+def _time_cpu(call: Callable[[], object]) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def _time_events(call: Callable[[], object]) -> float:
+    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    torch.cuda.synchronize()
+    start.record()
+    call()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000
+
+
 def describe_machine() -> dict[str, str]:
-    """Tell processor, Python and versions of the packages compared."""
+    """Return processor, card where there is one, Python and versions of the packages compared."""
     found = {"processor": _processor(), "python": platform.python_version(), "system": platform.system()}
+    if torch.cuda.is_available():
+        found["card"] = f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
     for package in PACKAGES:
         try:
             found[package] = version(package)
@@ -89,7 +111,7 @@ def write_markdown(title: str, rows: list[Row]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| what | ratio | quartiles | CPU s | promised |",
+        "| what | ratio | quartiles | s | promised |",
         "| --- | ---: | --- | ---: | ---: |",
     ]
     for row in rows:
