@@ -7,7 +7,7 @@ they are unpacked into a temporary folder, and nothing that is there is replaced
 """
 
 import argparse
-import datetime
+import datetime as dt
 import importlib.util
 import os
 import re
@@ -84,7 +84,7 @@ def parts(device: str) -> dict[str, list[str]]:
 
 def write_report(device: str, machine: list[str], results: dict[str, tuple[int | None, str, float]]) -> str:
     """Lay everything out as Markdown."""
-    date = datetime.datetime.now(datetime.UTC).date()
+    date = dt.datetime.now(dt.UTC).date()
     lines = [f"# On the device `{device}`, {date}", "", "`make cuda` makes this page.", ""]
     if not device.startswith("cuda"):
         lines += ["**A rehearsal on the CPU: it shows that everything runs, and nothing about CUDA.**", ""]
