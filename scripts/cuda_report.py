@@ -35,6 +35,7 @@ def unpack_wheels(folder: Path, environment: dict[str, str]) -> None:
     options = ("-q", "--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--target", place)
     subprocess.run([sys.executable, "-m", "pip", "install", *options, *wheels], check=True, stdout=sys.stderr)
     environment["PYTHONPATH"] = f"{place}{os.pathsep}{environment['PYTHONPATH']}"
+    environment["PATH"] = f"{Path(place, 'bin')}{os.pathsep}{environment['PATH']}"  # graphviz-pure is a program
 
 
 def run_part(arguments: list[str], environment: dict[str, str], seconds: float) -> tuple[int | None, str, float]:
@@ -76,7 +77,8 @@ def parts(device: str) -> dict[str, list[str]]:
     spread = ["-n", str(workers), "--dist", "loadfile"]
     rounds = "15" if device.startswith("cuda") else "3"
     return {
-        "tests of the device": ["pytest", "tests", "-m", "cuda", *quiet],
+        # A bare machine has no Playwright to collect the browser tests with.
+        "tests of the device": ["pytest", "tests", "--ignore", "tests/browser", "-m", "cuda", *quiet],
         "notebooks through nbval": ["pytest", "--nbval", "notebooks/", *quiet, *spread],
         "timings": ["benchmarks", "device", "--rounds", rounds, "--out", tempfile.mkdtemp(prefix="timings-")],
     }
