@@ -16,6 +16,7 @@ The addresses up to ``logits`` are the *landmarks*; what lies inside one is *inn
 from __future__ import annotations
 
 import difflib
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from fnmatch import fnmatchcase
 
 KINDS = ("stem", "stage1", "transition", "branch", "fuse_path", "fuse_sum", "fuse_out", "head", "logits", "inner")
 """What ``net.sites(kind=...)`` understands; the first nine are landmarks."""
+
+LONGEST_QUOTE = 60
 
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern + r"(?:\.(?P<inner>.+))?"))
@@ -178,3 +181,22 @@ def explain(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], ow
 
 def _join(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
+
+
+def read_integer(value: object) -> int | None:
+    """Return an integer of any library (Python, numpy, a tensor of one element) as ``int``; None for anything else."""
+    if "bool" in str(getattr(value, "dtype", type(value))):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]  # what is none raises the TypeError
+    except TypeError:
+        return None
+
+
+def quote(value: object) -> str:
+    """Return what was given as an error sentence quotes it: short values as they are written, others by their kind."""
+    if value is None or isinstance(value, (str, int, float)):
+        text = repr(value)
+        return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
+    shape = getattr(value, "shape", None)
+    return f"something of type {type(value).__name__}" + ("" if shape is None else f" and shape {tuple(shape)}")

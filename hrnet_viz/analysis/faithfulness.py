@@ -20,7 +20,7 @@ from hrnet_viz.analysis.faithfulness_parts import run_parts
 from hrnet_viz.analysis.faithfulness_work import GRID, Protocol, fingerprint_photos
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
 from hrnet_viz.analysis.sanity import Sanity
-from hrnet_viz.analysis.targets import ClassName, find_class
+from hrnet_viz.analysis.targets import ClassName, find_class, output_names
 from hrnet_viz.data.preparation import check_size
 from hrnet_viz.runner import Sites
 
@@ -167,7 +167,7 @@ def measure_faithfulness(
             names,
             found.levels,
             found.numbers["sanity"],
-            targets=tuple(net.classes[index] if net.classes else str(index) for index in indices[: found.checked]),
+            targets=tuple(output_names(net)[index] for index in indices[: found.checked]),
             photos=tuple(f"photo {n}" for n in range(found.checked)),
             seed=seed,
         ),

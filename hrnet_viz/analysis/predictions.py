@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from torch import Tensor
 
+from hrnet_viz.analysis.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, trace
 
 if TYPE_CHECKING:
@@ -75,23 +76,20 @@ class Prediction:
 
     def name(self, output: int) -> str:
         """Name of an output: its class, or "output 17" where the classes are not known."""
-        return self.classes[output] if self.classes else f"output {output}"
+        return output_names(self)[output]
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.logits)
 
     def index(self, target: str | int) -> int:
-        """Number of a class.
+        """Return the number of a class, by name (case and the difference between "_" and " " don't matter) or number.
 
         Raises:
             ValueError: no such class; the message lists some that there are.
         """
-        if isinstance(target, int) and 0 <= target < len(self.logits):
-            return target
-        if isinstance(target, str) and target in self.classes:
-            return self.classes.index(target)
-        known = ", ".join(self.classes[:12]) + (" and more" if len(self.classes) > 12 else "")
-        raise ValueError(
-            f"There is no class {target!r}. There are {len(self.logits)} outputs"
-            + (f": {known}." if known else ", which have no names: give a number.")
-        )
+        return find_class(self, target)
 
     def is_known(self, photo: Photo | str | None = None) -> bool:
         """Whether a photo's name says that it shows one of the trained classes.

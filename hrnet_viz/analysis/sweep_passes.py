@@ -15,7 +15,7 @@ from hrnet_viz.analysis.interventions import Change, How, Photos, Replacement, r
 from hrnet_viz.analysis.places import Place
 from hrnet_viz.analysis.sweep_items import Item, sites_to_start_from
 from hrnet_viz.analysis.sweep_table import Effect, numbers_in, shortest
-from hrnet_viz.analysis.targets import LOGITS, Wishes, class_words, read_target
+from hrnet_viz.analysis.targets import LOGITS, Wishes, output_names, read_target
 from hrnet_viz.runner import run
 from hrnet_viz.tracing import Trace, evaluating
 
@@ -69,7 +69,7 @@ def compute_pass(
         items: the edits of this pass.
         changes: how each place of them is edited.
     """
-    net, photos = task.net, len(names)
+    net, photos, names_of = task.net, len(names), output_names(task.net)
     wish = settle(task.target, base[LOGITS])
     before_target = read_target(net, wish)
     # A list has one target per photo; the batch has each photo once per edit.
@@ -111,8 +111,8 @@ def compute_pass(
                 probability=probability[row],
                 base_rank=base_rank[row],
                 rank=rank[row],
-                base_top=class_words(net, base_top[row]),
-                top=class_words(net, top[row]),
+                base_top=names_of[base_top[row]],
+                top=names_of[top[row]],
             )
         )
     return rows

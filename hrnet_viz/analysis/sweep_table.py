@@ -32,7 +32,7 @@ class Effect:
         effect: score minus base score.
         base_probability, probability: of the target class, None where the target is not a class; so are the ranks.
         base_rank, rank: of the target class, 1 being the top.
-        base_top, top: the class at the top before and after, by name or as "class 3".
+        base_top, top: the class at the top before and after, by name or as "output 3".
     """
 
     photo: str

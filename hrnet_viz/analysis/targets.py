@@ -8,15 +8,18 @@ any function of the logits are whatever they compute; a list has one of these fo
 from __future__ import annotations
 
 import difflib
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, quote, read_integer
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -157,47 +160,84 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
     return _read_one(net, wish)  # type: ignore[arg-type]  # a sequence that is no list is a tuple: a difference
 
 
-def find_class(net: HRNet, name: ClassName) -> int:
-    """Give the index of a class.
+class Named(Protocol):
+    """What has outputs: a net, a prediction."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the outputs, () where they are not known."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of outputs."""
+
+
+def output_names(owner: Named) -> tuple[str, ...]:
+    """Return what each output is called, everywhere; ``find_class`` finds each under this name.
+
+    It is the name of its class; "crane (output 517)" where several have this name; "output 3" where names are not known
+    or belong to another number of outputs.
+    """
+    return _tell_apart(tuple(owner.classes), owner.num_outputs)
+
+
+@lru_cache
+def _tell_apart(classes: tuple[str, ...], outputs: int) -> tuple[str, ...]:
+    if len(classes) != outputs:
+        return tuple(f"output {number}" for number in range(outputs))
+    uses = Counter(classes)
+    return tuple(name if uses[name] == 1 else f"{name} (output {number})" for number, name in enumerate(classes))
+
+
+def find_class(owner: Named, name: ClassName) -> int:
+    """Return the index of a class.
 
     Args:
-        net: the net; ``net.classes`` holds the names.
+        owner: a net or a prediction.
         name: an index, or a name; case and the difference between "_" and " " don't matter.
 
     Raises:
         ValueError: no such class; the message names the nearest ones.
+        TypeError: neither a name nor a number.
     """
-    if isinstance(name, (int, np.integer)):
-        if not 0 <= name < net.num_outputs:
-            raise ValueError(f"There is no class {name}: the net has {net.num_outputs}, 0 to {net.num_outputs - 1}.")
-        return int(name)
-    if not net.classes:
+    names, number = output_names(owner), read_integer(name)
+    if number is not None:
+        if 0 <= number < len(names):
+            return number
+        raise ValueError(f"There is no class {number}: the net has {len(names)}, 0 to {len(names) - 1}.")
+    if not isinstance(name, str):
+        raise TypeError(f"{quote(name)} was given as a class. Give its name, or its number from 0 to {len(names) - 1}.")
+    if name in names:
+        return names.index(name)
+    named = len(owner.classes) == len(names)
+    plain = [_plain(known) for known in names]
+    found = [number for number, known in enumerate(plain) if known == _plain(name)] or [
+        number for number, known in enumerate(owner.classes) if named and _plain(known) == _plain(name)
+    ]
+    if len(found) > 1:
+        several = ", ".join(f"'{names[number]}'" for number in found)
+        raise ValueError(f"'{name}' is the name of several outputs: {several}. Give one of these, or a number.")
+    if found:
+        return found[0]
+    if not named:
+        why = f"net.classes holds {len(owner.classes)}" if owner.classes else "the outputs of this net have no names"
         raise ValueError(
-            f"The class '{name}' was asked for by name, but the outputs of this net have no names. "
-            f"Give an index from 0 to {net.num_outputs - 1}, or set net.classes."
+            f"The class {quote(name)} was asked for by name, but {why}. "
+            f"Give an index from 0 to {len(names) - 1}, or set net.classes to {len(names)} names."
         )
-    if name in net.classes:
-        return net.classes.index(name)
-    plain = [_plain(known) for known in net.classes]
-    if plain.count(_plain(name)) == 1:
-        return plain.index(_plain(name))
     near = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)
-    nearest = " Nearest: " + ", ".join(f"'{net.classes[plain.index(word)]}'" for word in near) + "." if near else ""
-    some = ", ".join(net.classes[:12]) + (", ..." if len(net.classes) > 12 else "")
-    raise ValueError(f"The net knows no class '{name}'.{nearest} It has {len(net.classes)} classes: {some}.")
-
-
-def class_words(net: HRNet, index: int) -> str:
-    """Give the name of a class, or "class 3" where the names are not known."""
-    return net.classes[index] if net.classes else f"class {index}"
+    nearest = " Nearest: " + ", ".join(f"'{names[plain.index(word)]}'" for word in near) + "." if near else ""
+    some = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    raise ValueError(f"The net knows no class {quote(name)}.{nearest} It has {len(names)} classes: {some}.")
 
 
 def _read_one(net: HRNet, wish: Wish) -> Target:
-    if isinstance(wish, bool) or not (
-        wish is None or callable(wish) or isinstance(wish, (str, int, np.integer, tuple, Difference, Region, Score))
+    number = read_integer(wish)
+    if number is None and not (
+        wish is None or callable(wish) or isinstance(wish, (str, tuple, Difference, Region, Score))
     ):
         raise TypeError(
-            f"{wish!r} is no target. Give a class by name or index, None for the top class, a tuple of two classes, "
+            f"{quote(wish)} is no target. Give a class by name or index, None for the top class, a tuple of two, "
             "targets.place, targets.region, targets.score, a function of the logits, or a list with one per photo."
         )
     if isinstance(wish, tuple):
@@ -207,7 +247,7 @@ def _read_one(net: HRNet, wish: Wish) -> Target:
                 "For one target per photo give a list."
             )
         wish = Difference(*wish)
-    if isinstance(wish, str) and RATHER in wish and wish not in net.classes:
+    if isinstance(wish, str) and RATHER in wish and wish not in output_names(net):
         wish = Difference(*wish.split(RATHER, maxsplit=1))
     if isinstance(wish, Difference):
         return _subtract(_read_one(net, wish.wanted), _read_one(net, wish.other))
@@ -220,7 +260,7 @@ def _read_one(net: HRNet, wish: Wish) -> Target:
         function = wish
         words = getattr(wish, "__name__", "") or type(wish).__name__
         return _compute(lambda kept: function(kept[LOGITS]), (LOGITS,), words.replace("<lambda>", "a function"))
-    return _pick_class(net, None if wish is None else find_class(net, wish))
+    return _pick_class(net, None if wish is None else find_class(net, wish if number is None else number))
 
 
 def _pick_class(net: HRNet, index: int | None) -> Target:
@@ -229,7 +269,7 @@ def _pick_class(net: HRNet, index: int | None) -> Target:
         chosen = logits.argmax(1) if index is None else torch.full_like(logits[:, 0], index, dtype=torch.long)
         indices = tuple(int(one) for one in chosen)
         values = logits.gather(1, chosen[:, None])[:, 0]
-        return Scores(values, tuple(class_words(net, one) for one in indices), indices)
+        return Scores(values, tuple(output_names(net)[one] for one in indices), indices)
 
     return Target((LOGITS,), evaluate)
 
@@ -249,7 +289,8 @@ def _sum_region(net: HRNet, wish: Region) -> Target:
         raise ValueError(f"'{site.name}' has no spatial extent, so it has no cells to choose from. Ask for a class.")
     channel = None
     if wish.channel is not None:
-        channel = wish.channel if isinstance(wish.channel, int) else find_class(net, wish.channel)
+        number = read_integer(wish.channel)
+        channel = find_class(net, wish.channel) if number is None else number
         if not 0 <= channel < site.channels:
             raise ValueError(f"'{site.name}' has channels 0 to {site.channels - 1}; channel {channel} was asked for.")
 
@@ -310,4 +351,4 @@ def _indices(values: Tensor | np.ndarray) -> list[Wish] | int:
 
 
 def _plain(name: str) -> str:
-    return name.replace("_", " ").strip().casefold()
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split()).casefold()

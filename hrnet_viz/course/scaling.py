@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from hrnet_viz.analysis.contributions import contributions
-from hrnet_viz.analysis.targets import class_words, find_class
+from hrnet_viz.analysis.targets import find_class, output_names
 from hrnet_viz.figures.response import response_curves
 from hrnet_viz.figures.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
 from hrnet_viz.runner import run
@@ -84,7 +84,7 @@ class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         factors = [LOWEST + (HIGHEST - LOWEST) * k / 16 for k in range(17)]
         logits = torch.stack([self._logits_at(self.site, factor) for factor in factors])
         slope = contributions(self._net, self._trace.input[:1], self.target, sites=self.site)[self.site]
-        names = [class_words(self._net, row) for row in range(logits.shape[1])]
+        names = output_names(self._net)
         return response_curves(
             factors, logits[:, self._rows], [names[row] for row in self._rows],
             target=self._rows.index(self.target), slope=float(slope[0]), site=self.site, theme=theme,
@@ -102,13 +102,13 @@ class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self._logits = self._logits_at(self.site, self.factor)
         rows = self._rows
         self._image.value = draw_bars(
-            self._base[rows].tolist(), self._logits[rows].tolist(), [class_words(self._net, row) for row in rows],
+            self._base[rows].tolist(), self._logits[rows].tolist(), [output_names(self._net)[row] for row in rows],
             target=rows.index(self.target), limits=self._limits,
         )  # fmt: skip
         moved = float(self._logits[self.target] - self._base[self.target])
         self._words.value = (
             f"<code>{self.site.replace('<', '&lt;')}</code> times {self.factor:.2f}: the logit of "
-            f"{class_words(self._net, self.target)} moves by {moved:+.3f}. Bars: now. Marks: before."
+            f"{output_names(self._net)[self.target]} moves by {moved:+.3f}. Bars: now. Marks: before."
         )
 
 

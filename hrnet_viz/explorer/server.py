@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hrnet_viz.analysis.targets import find_class, output_names
 from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.reading import read_image
 from hrnet_viz.explorer.album import THUMBNAIL, Album
@@ -79,8 +80,8 @@ class Server:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the outputs, or "class 3" where they are not known."""
-        return self.net.classes or tuple(f"class {number}" for number in range(self.net.num_outputs))
+        """Names of the outputs, or "output 3" where they are not known."""
+        return output_names(self.net)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -231,7 +232,7 @@ class Server:
         question = (photo, target, contrast)
         if self._cams[0] != question:
             wish = (target or None, contrast) if contrast else target or None
-            found = cam(self.net, self.album[photo].input, self._wish(wish), method=self.methods, sites=self.cam_sites)
+            found = cam(self.net, self.album[photo].input, wish, method=self.methods, sites=self.cam_sites)
             self._cams = (question, found)
         if method not in self._cams[1]:
             raise ValueError(f"There is no method '{method}' here. Methods are: {', '.join(self.methods)}.")
@@ -292,23 +293,13 @@ class Server:
         words += f"{label}: {tell_change(before, after, self.labels.index(label))}."
         return Answer({"words": words} | list_changes(self.labels, before, after))
 
-    def _wish(self, wish: Any) -> Any:
-        """Turn labels into what ``cam`` takes: numbers, which also nets without class names understand."""
-        if isinstance(wish, tuple):
-            return tuple(self._wish(one) for one in wish)
-        return None if wish is None else self.labels.index(self.check_label(wish))
-
     def check_label(self, label: str) -> str:
         """Give a label back if it is one.
 
         Raises:
             ValueError: it is none; the message names the nearest.
         """
-        if label not in self.labels:
-            from hrnet_viz.analysis.targets import find_class
-
-            return self.labels[find_class(self.net, label)]
-        return label
+        return self.labels[find_class(self.net, label)]
 
 
 def _only(base: Trace, tensors: dict[str, torch.Tensor]) -> Trace:

@@ -41,7 +41,7 @@ def test_every_landmark_with_a_spatial_extent_has_a_raw_signed_map(net):
         assert cams[site].shape == (2, -(-64 // site.stride), -(-64 // site.stride))
         assert cams[site].dtype == torch.float32
     assert any((single < 0).any() for single in cams.values())
-    assert cams.targets == ("class 3", "class 3")
+    assert cams.targets == ("output 3", "output 3")
     assert cams.indices == (3, 3)
     torch.testing.assert_close(cams.scores, net(X)[:, 3].detach())
 
@@ -128,7 +128,7 @@ def test_photos_come_with_pictures_and_names():
 
 def test_results_are_frozen_and_say_what_they_are(net):
     cams = cam(net, X, 3, sites=SITES)
-    assert repr(cams) == "Cams(Grad-CAM, 2 photos, target: class 3, 5 sites of hrnet_w18_small_v1)"
+    assert repr(cams) == "Cams(Grad-CAM, 2 photos, target: output 3, 5 sites of hrnet_w18_small_v1)"
     with pytest.raises(AttributeError):
         cams.method = "layercam"
     with pytest.raises(TypeError):
@@ -170,7 +170,7 @@ def test_no_positive_evidence_is_told_in_words(net):
     low, high = cams.ranges["head.final"][0]
     assert high <= 0
     assert cams.note("head.final") == (
-        f"Nothing at head.final speaks for 'class 3': its values go from {low:.3g} to {high:.3g}."
+        f"Nothing at head.final speaks for 'output 3': its values go from {low:.3g} to {high:.3g}."
     )
     assert cams.sample(1).note("head.final")
 
@@ -185,7 +185,7 @@ def test_a_constant_activation_and_what_it_cuts_off_are_told_in_words(net):
         == "The activation at head.final is the same at every cell, so there is nothing to locate."
     )
     assert cams.note("stage4.0.branch0").startswith(
-        "'class 3' does not depend on stage4.0.branch0 here: its gradient is"
+        "'output 3' does not depend on stage4.0.branch0 here: its gradient is"
     )
     assert not cams["stage4.0.branch0"].any()
 

@@ -56,7 +56,7 @@ def test_measured_is_what_ablations_do_photo_by_photo(net):
     for path in ("stage2.0.fuse1<-0", "stage4.0.fuse3<-3"):
         alone = ablate(net, x(), path, target=0)
         assert torch.allclose(result.measured[:, result.items.index(path)], alone.effect, atol=1e-10)
-    assert result.words == ("class 0", "class 0")
+    assert result.words == ("output 0", "output 0")
 
 
 def test_says_how_good_it_is_and_where_it_fails(net):

@@ -71,7 +71,7 @@ def test_each_photo_has_its_own_top_class_as_target(net):
     base = x(2)
     result = sweep(net, base, "modules")
     tops = net(base).argmax(1).tolist()
-    assert [effect.target for effect in result.effects if effect.item == "stage4.0"] == [f"class {i}" for i in tops]
+    assert [effect.target for effect in result.effects if effect.item == "stage4.0"] == [f"output {i}" for i in tops]
     assert all(effect.base_rank == 1 for effect in result.effects)
 
 

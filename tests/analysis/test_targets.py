@@ -128,12 +128,52 @@ def test_what_only_the_photos_can_tell_is_a_sentence_too(net, kept, wish, senten
         evaluate(net, kept, wish)
 
 
-def test_class_names_forgive_case_and_underscores_but_never_guess(net):
-    assert find_class(net, "French Horn") == 2
-    with pytest.raises(ValueError, match="'french_horn'"):
-        find_class(net, "french")
+@pytest.mark.parametrize("name", ["French Horn", "french_horn", " FRENCH  horn", 2, np.int64(2), torch.tensor(2)])
+def test_one_lookup_for_everybody(net, kept, name):
+    prediction = hv.predict(net, X)[0]
+    assert find_class(net, name) == prediction.index(name) == 2
+    assert prediction.probability(name) == float(prediction.probabilities[2])
+    assert hv.cam(net, X, (name, "cat"), sites="head.final").targets[0] == "french_horn rather than cat"
+    assert evaluate(net, kept, name).indices == (2,) * 3
 
 
-def test_a_net_without_names_asks_for_an_index():
+@pytest.mark.parametrize("name", ["french", 7, -1, True, 1.5, np.bool_(True), torch.tensor([1, 2]), None])
+def test_a_lookup_never_guesses(net, name):
+    with pytest.raises((ValueError, TypeError), match="class"):
+        find_class(net, name)
+    with pytest.raises((ValueError, TypeError), match="class"):
+        hv.predict(net, X)[0].rank(name)
+
+
+def test_classes_of_the_same_name_are_told_apart():
+    twice = copy.deepcopy(trained_like())
+    twice.classes = ("crane", "crane", "ox", "Ox", "yak", "gnu", "elk")
+    kept = hv.trace(twice, X, sites="logits")
+    for number in range(7):
+        [name] = set(evaluate(twice, kept, number).words)
+        assert find_class(twice, name) == number
+    assert hv.predict(twice, X)[0].name(1) == "crane (output 1)"
+    with pytest.raises(ValueError, match=r"'crane' is the name of several outputs: 'crane \(output 0\)', 'crane \(ou"):
+        find_class(twice, "crane")
+    with pytest.raises(ValueError, match="'OX' is the name of several outputs: 'ox', 'Ox'"):
+        find_class(twice, "OX")
+
+
+def test_outputs_without_names_have_one_name_everywhere():
+    net = trained_like()
+    [best] = {hv.predict(net, X[:1])[0].best}
+    assert best.startswith("output ")
+    cams = hv.cam(net, X[:1], best, sites="head.final")
+    assert cams.targets == hv.ablate(net, X[:1], "stem").words == (best,)
+    assert hv.sweep(net, X[:1], ["stem"]).effects[0].base_top == best
     with pytest.raises(ValueError, match=r"outputs of this net have no names. Give an index from 0 to 6"):
-        find_class(trained_like(), "cat")
+        find_class(net, "cat")
+
+
+def test_names_of_another_number_of_outputs_name_nothing(net):
+    changed = copy.deepcopy(net)
+    changed.classifier = torch.nn.Linear(2048, 3)
+    assert hv.predict(changed, X)[0].best.startswith("output ")
+    assert hv.cam(changed, X, 0, sites="head.final").targets == ("output 0",) * 3
+    with pytest.raises(ValueError, match="class 'cat' was asked for by name"):
+        find_class(changed, "cat")

@@ -50,7 +50,7 @@ def test_the_thumb_moves_picture_and_words_and_python_moves_the_thumb(slider):
     slider.children[1].value = 0.0
     assert slider.factor == 0
     assert not np.array_equal(before, pixels(slider))
-    assert "times 0.00: the logit of class 2 moves by" in slider.children[3].value
+    assert "times 0.00: the logit of output 2 moves by" in slider.children[3].value
     slider.factor = 2.0
     assert slider.children[1].value == 2
 
@@ -69,7 +69,7 @@ def test_a_wrong_class_or_site_is_a_sentence(net, trace):
 def test_the_twin_tells_the_ends_of_the_curve_and_the_tangent(net, trace, slider):
     off = float(ablate(net, trace, PATH, target=2).score[0])
     alt = slider.figure().alt
-    assert f"class 2 is at {short(off)} when it is switched off" in alt
+    assert f"output 2 is at {short(off)} when it is switched off" in alt
     assert "the gradient predicts" in alt
 
 

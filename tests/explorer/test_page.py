@@ -144,7 +144,7 @@ def test_it_stays_under_ten_megabytes_at_the_size_of_the_course(tmp_path):
             norm.momentum = None
         net.train()(hv.prepare(net, [hv.photo("cat"), hv.photo("coffee")], size=96))
     net.eval().preparation = hv.Preparation(size=(224, 224))
-    explorer = explore(net, hv.photo("cat"), target="class 3", contrast="class 4")
+    explorer = explore(net, hv.photo("cat"), target="output 3", contrast="output 4")
     size = explorer.save(tmp_path / "cat.html", edits="chosen").stat().st_size
     explorer.close()
     assert size < 10_000_000

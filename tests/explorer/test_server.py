@@ -211,9 +211,9 @@ def test_a_wrong_question_gets_a_sentence(server, question, words):
 def test_a_net_without_class_names_is_explored_all_the_same():
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=3)
     server = Server(net, torch.randn(1, 3, 32, 32))
-    assert server.labels == ("class 0", "class 1", "class 2")
+    assert server.labels == ("output 0", "output 1", "output 2")
     assert not server.answer(["photo", "photo"]).meta["outside"]
-    assert "class 1: logit" in server.answer(["ablation", "photo", "stage2.0.branch0", 0.0, "class 1"]).meta["words"]
+    assert "output 1: logit" in server.answer(["ablation", "photo", "stage2.0.branch0", 0.0, "output 1"]).meta["words"]
 
 
 def test_only_the_last_traces_are_kept(small_net):

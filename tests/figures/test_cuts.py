@@ -89,7 +89,7 @@ def test_what_cannot_be_drawn_is_refused_in_words(passes, cuts):
         cut_effects([])
     with pytest.raises(ValueError, match="has 2 edits"):
         cut_effects([ablate(net, trace, ["head.incre0", "head.incre1"])])
-    with pytest.raises(ValueError, match="different targets: class 0, class 1"):
+    with pytest.raises(ValueError, match="different targets: output 0, output 1"):
         cut_effects([ablate(net, trace, "head.incre0", target=k) for k in (0, 1)])
     with pytest.raises(IndexError, match="photos 0 to 1"):
         cut_effects(cuts, sample=2)

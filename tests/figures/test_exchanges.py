@@ -93,7 +93,7 @@ def test_maps_of_a_sum_show_each_path_place_by_place_on_one_scale(shares, measur
 def test_contributions_in_units_of_the_score(parts):
     picture = contribution_matrices(parts, sample=0)
     assert not complain_about_words(picture)
-    assert "class 3" in picture.title
+    assert "output 3" in picture.title
     shown = axes_called(picture, "stage4.0")[0].images[0].get_array()
     assert np.allclose(shown, parts.matrix("stage4.0")[0])
 
