@@ -151,6 +151,7 @@ def ablate(
         ValueError: an unknown ``how``, a channel that is not there, a donor or reference that is missing or does not
             fit; the message says what to do.
     """
+    asked = read_target(net, target)
     base = photo if isinstance(photo, Trace) else trace(net, photo, grad=grad)
     changes = read_changes(net, base, sites, how, reference=reference, donor=donor, seed=seed)
     plan = net.plan
@@ -158,7 +159,7 @@ def ablate(
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
         start = exact(base)
         logits = run(net, base=start, keep=LOGITS)[LOGITS]
-        asked = read_target(net, settle(target, logits))
+        asked = asked.pin(logits)
         wanted = [*dict.fromkeys((*kept, LOGITS, *asked.sites))]
         before = run(net, base=start, keep=wanted)
         after = run(net, base=start, keep=wanted, edit=as_edits(changes))
@@ -187,22 +188,6 @@ def names_to_keep(plan: Plan, keep: Sites, changes: tuple[Change, ...]) -> tuple
     landmarks = {plan.sites[name].landmark for name in edited}
     reached = {*edited, *landmarks, *plan.downstream(edited)}
     return tuple(name for name in plan.sites if name in reached)
-
-
-def settle(target: Wishes, logits: Tensor) -> Wishes:
-    """Put the top class of the unedited pass wherever a target leaves the class open.
-
-    Without this the class in question would change together with the logits.
-    """
-    top: list[int] = logits.argmax(1).tolist()
-    if target is None:
-        return top
-    if isinstance(target, list) and len(target) == len(top):
-        return [best if wish is None else wish for wish, best in zip(target, top, strict=True)]
-    if isinstance(target, tuple) and len(target) == 2:
-        first, second = target
-        return [(best if first is None else first, best if second is None else second) for best in top]
-    return target
 
 
 def rank_of(logits: Tensor, targets: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -23,8 +23,7 @@ from hrnet_viz.analysis.cam import cam
 from hrnet_viz.analysis.cam_methods import read_methods
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean, correlate_ranks
 from hrnet_viz.analysis.perturbing import count_off, photo_names
-from hrnet_viz.analysis.sanity import fix_target
-from hrnet_viz.analysis.targets import Target, Wishes, read_target
+from hrnet_viz.analysis.targets import LOGITS, Target, Wishes, read_target
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.tracing import Trace, evaluating, trace
 
@@ -110,7 +109,9 @@ def compare_with_ablation(
         ValueError: more patches than cells, and as ``cam``.
     """
     methods = read_methods(method)
-    maps = cam(net, photo, target, method=methods, sites=sites)
+    whole = trace(net, photo, sites=LOGITS)
+    goal = read_target(net, target).pin(whole[LOGITS])
+    maps = cam(net, whole.photos or whole.input, goal, method=methods, sites=sites)
     first = maps[methods[0]]
     names = tuple(first)
     for name in names:
@@ -120,7 +121,6 @@ def compare_with_ablation(
                 f"patches={patches} was given, but '{name}' has {cells} cells on its shorter side for this photo. "
                 f"Give 1 to {cells}, leave the site out, or use a larger photo."
             )
-    goal = read_target(net, fix_target(first, target))
     base = trace(net, first.input, sites=["landmarks", *goal.sites])
     losses, totals = [], []
     for name in count_off(names, "ablation", progress=progress):

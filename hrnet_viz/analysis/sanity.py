@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from hrnet_viz.analysis.cam import cam
 from hrnet_viz.analysis.cam_methods import read_methods
-from hrnet_viz.analysis.cams import Cams
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean, correlate_ranks
 from hrnet_viz.analysis.perturbing import count_off, photo_names
-from hrnet_viz.analysis.targets import Wish, Wishes
+from hrnet_viz.analysis.targets import LOGITS, Wishes, read_target
 from hrnet_viz.runner import Sites
+from hrnet_viz.tracing import trace
 
 if TYPE_CHECKING:
     from hrnet_viz.data.reading import ImageSource
@@ -91,11 +91,12 @@ def check_sanity(
         ValueError: a single photo, and as ``cam``.
     """
     methods = read_methods(method)
-    original = cam(net, photo, target, method=methods, sites=sites)
+    kept = trace(net, photo, sites=LOGITS)
+    goal = read_target(net, target).pin(kept[LOGITS])
+    original = cam(net, kept.photos or kept.input, goal, method=methods, sites=sites)
     first = original[methods[0]]
     if len(first.targets) < 2:
         raise ValueError("One photo was given; the random net takes its BatchNorm statistics from at least two.")
-    goal = fix_target(first, target)
     names = tuple(first)
     levels = list_levels(net)
     generator = torch.Generator().manual_seed(seed)
@@ -120,14 +121,6 @@ def check_sanity(
         photos=photo_names(first),
         seed=seed,
     )
-
-
-def fix_target(cams: Cams, target: Wishes) -> Wishes:
-    """Give the target that asks another net, or another picture, the same question: the class that was the top one."""
-    if all(index is not None for index in cams.indices):
-        fixed: list[Wish] = list(cams.indices)
-        return fixed
-    return target
 
 
 def list_levels(net: HRNet) -> dict[str, tuple[str, ...]]:

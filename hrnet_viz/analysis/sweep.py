@@ -7,6 +7,7 @@ from the command line.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -22,7 +23,7 @@ from hrnet_viz.analysis.sweep_items import Item, Over, group_items, list_items
 from hrnet_viz.analysis.sweep_passes import Task, compute_pass
 from hrnet_viz.analysis.sweep_photos import Source, SweepPhotos, list_photos, read_block
 from hrnet_viz.analysis.sweep_table import Effect, Sweep
-from hrnet_viz.analysis.targets import Wishes
+from hrnet_viz.analysis.targets import Wishes, read_target
 from hrnet_viz.data.preparation import prepare
 from hrnet_viz.tracing import Trace, trace
 
@@ -84,7 +85,7 @@ def sweep(
         ValueError: no photo, an empty folder, a bad shard, or files of another sweep.
         TypeError: a list as target.
     """
-    if isinstance(target, list):
+    if isinstance(read_target(net, target).wish, list):
         raise TypeError("A list was given as target, but a sweep takes one target for all photos, or None.")
     task = Task(net, list_items(net.plan, over), how, target, reference, donor, seed)
     sites = task.sites()
@@ -177,13 +178,12 @@ def _compute(
 def _describe(task: Task, sources: Sequence[Source], rows: int) -> dict[str, Any]:
     """Say how a sweep is made, so that its file tells, and no other sweep goes on in it."""
     net = task.net
-    known = task.target is None or isinstance(task.target, (str, int, tuple))
     return {
         "variant": net.variant.name,
         "weights": fingerprint(net),
         "preparation": str(net.preparation),
         "how": task.how,
-        "target": repr(task.target) if known else getattr(task.target, "__name__", type(task.target).__name__),
+        "target": re.sub(r" at 0x\w+", "", repr(read_target(net, task.target).wish)),
         "reference": _describe_reference(net, task.reference),
         "donor": _describe_reference(net, task.donor),
         "seed": task.seed,

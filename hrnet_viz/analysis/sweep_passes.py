@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.ablation import rank_of, settle
+from hrnet_viz.analysis.ablation import rank_of
 from hrnet_viz.analysis.interventions import Change, How, Photos, Replacement, read_changes
 from hrnet_viz.analysis.places import Place
 from hrnet_viz.analysis.sweep_items import Item, sites_to_start_from
@@ -70,20 +70,18 @@ def compute_pass(
         changes: how each place of them is edited.
     """
     net, photos, names_of = task.net, len(names), output_names(task.net)
-    wish = settle(task.target, base[LOGITS])
-    before_target = read_target(net, wish)
-    # A list has one target per photo; the batch has each photo once per edit.
-    after_target = read_target(net, wish * len(items) if isinstance(wish, list) else wish)
+    goal, before_logits, n = read_target(net, task.target), base[LOGITS], len(items)
+    before_target = goal.pin(before_logits)
+    after_target = goal.pin(before_logits.repeat(n, 1))  # the batch has each photo once per edit
     with evaluating(net), torch.inference_mode(mode=False), torch.no_grad():
         after = run(
             net,
-            base=_repeat(base, sites_to_start_from(net.plan, items), len(items)),
+            base=_repeat(base, sites_to_start_from(net.plan, items), n),
             keep=(LOGITS, *after_target.sites),
             edit=_edit_rows(items, changes, photos),
         )
     old, new = before_target.evaluate(base.tensors), after_target.evaluate(after)
-    before_logits, logits = base[LOGITS], after[LOGITS]
-    n = len(items)
+    logits = after[LOGITS]
     score, base_score = shortest(new.values), shortest(old.values) * n
     effect = shortest(new.values - old.values.repeat(n))
     probability, base_probability = _probabilities(logits, new.indices), _probabilities(before_logits, old.indices) * n

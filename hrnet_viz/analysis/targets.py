@@ -11,7 +11,7 @@ import difflib
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -29,7 +29,7 @@ RATHER = " rather than "
 
 ClassName: TypeAlias = "str | int"
 Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Difference | Region | Score | Callable[[Tensor], Tensor] | None"
-Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray"
+Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray | Target"
 
 
 @dataclass(frozen=True)
@@ -135,15 +135,36 @@ class Scores:
 
 @dataclass(frozen=True)
 class Target:
-    """A target that has been checked against a net.
+    """A target that has been checked against a net. Whatever takes a target takes it too.
 
     Attributes:
         sites: what a trace must have kept to evaluate it.
         evaluate: from these sites to the scores.
+        wish: what it was made of.
+        net: the net that it was checked against.
     """
 
     sites: tuple[str, ...]
-    evaluate: Callable[[Mapping[str, Tensor]], Scores]
+    evaluate: Callable[[Mapping[str, Tensor]], Scores] = field(repr=False)
+    wish: Wishes = None
+    net: HRNet | None = field(default=None, repr=False)
+
+    def pin(self, logits: Tensor) -> Target:
+        """Return this target with nothing left open: where it says None, the top class of each photo's logits (N, K).
+
+        Whoever follows a target through edits pins it on the unedited pass; otherwise the class in question would
+        change together with the logits.
+
+        Raises:
+            ValueError: a list of another length than there are photos.
+        """
+        top: list[int] = logits.argmax(1).tolist()
+        given = self.wish if isinstance(self.wish, list) else [self.wish] * len(top)
+        _check_one_each(len(given), len(top))
+        closed = [_close(wish, best) for wish, best in zip(given, top, strict=True)]
+        if self.net is None or all(new is old for new, old in zip(closed, given, strict=True)):
+            return self
+        return read_target(self.net, closed)
 
 
 def read_target(net: HRNet, wish: Wishes) -> Target:
@@ -153,11 +174,14 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
         ValueError: an unknown class, cell or site, in a sentence.
         TypeError: nothing that a target can be made of.
     """
+    if isinstance(wish, Target):
+        return wish
     if isinstance(wish, (Tensor, np.ndarray)):
         wish = _indices(wish)
-    if isinstance(wish, list):
-        return _one_each([_read_one(net, single) for single in wish])
-    return _read_one(net, wish)  # type: ignore[arg-type]  # a sequence that is no list is a tuple: a difference
+    one_each = [_read_one(net, single) for single in wish] if isinstance(wish, list) else None
+    # A sequence that is no list is a tuple: a difference.
+    target = _read_one(net, wish) if one_each is None else _one_each(one_each)  # type: ignore[arg-type]
+    return replace(target, wish=wish, net=net)
 
 
 class Named(Protocol):
@@ -325,8 +349,7 @@ def _compute(function: Callable[[Mapping[str, Tensor]], Tensor], sites: tuple[st
 def _one_each(targets: list[Target]) -> Target:
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
         n = len(next(iter(kept.values())))
-        if n != len(targets):
-            raise ValueError(f"{len(targets)} targets were given for {n} photos; a list has one target per photo.")
+        _check_one_each(len(targets), n)
         each = [target.evaluate(kept) for target in targets]
         return Scores(
             torch.stack([one.values[i] for i, one in enumerate(each)]),
@@ -337,6 +360,23 @@ def _one_each(targets: list[Target]) -> Target:
     if not targets:
         raise ValueError("An empty list was given as target; a list has one target per photo.")
     return Target(tuple(dict.fromkeys(site for target in targets for site in target.sites)), evaluate)
+
+
+def _check_one_each(targets: int, photos: int) -> None:
+    if targets != photos:
+        raise ValueError(f"{targets} targets were given for {photos} photos; a list has one target per photo.")
+
+
+def _close(wish: Wish, top: int) -> Wish:
+    """Return a wish with the top class wherever it leaves the class open; itself where it does not."""
+    if wish is None:
+        return top
+    if isinstance(wish, tuple) and len(wish) == 2:
+        wish = Difference(*wish)
+    if isinstance(wish, Difference):
+        wanted, other = _close(wish.wanted, top), _close(wish.other, top)
+        return wish if wanted is wish.wanted and other is wish.other else Difference(wanted, other)
+    return wish
 
 
 def _indices(values: Tensor | np.ndarray) -> list[Wish] | int:

@@ -13,6 +13,7 @@ from hrnet_viz.analysis import sweep_command
 from hrnet_viz.analysis.sweep import sweep
 from hrnet_viz.analysis.sweep_files import fingerprint, merge_sweeps
 from hrnet_viz.analysis.sweep_table import COLUMNS, read_sweep
+from hrnet_viz.analysis.targets import difference
 from tests.analysis.trained_like import trained_like
 
 
@@ -114,6 +115,13 @@ def test_another_sweep_does_not_go_on_in_the_same_file(net, folder, tmp_path):
     (tmp_path / "effects.json").unlink()
     with pytest.raises(ValueError, match=r"needs 'effects\.json' beside it"):
         sweep(net, folder, OVER, save=tmp_path / "effects.csv")
+
+
+def test_two_differences_are_two_sweeps(net, folder, tmp_path):
+    sweep(net, folder, OVER, target=difference(1, 2), save=tmp_path / "effects.csv")
+    assert sweep(net, folder, OVER, target=difference(1, 2), save=tmp_path / "effects.csv").finished
+    with pytest.raises(ValueError, match="holds another sweep: target is"):
+        sweep(net, folder, OVER, target=difference(2, 1), save=tmp_path / "effects.csv")
 
 
 def test_shards_that_do_not_belong_together(net, folder, tmp_path, monkeypatch):

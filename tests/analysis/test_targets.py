@@ -1,6 +1,7 @@
 """Targets in the words that people use, checked against the net before anything is computed."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 import hrnet_viz as hv
 from hrnet_viz.analysis import targets
+from hrnet_viz.analysis.agreement import compare_with_ablation
 from hrnet_viz.analysis.targets import find_class, read_target
 from tests.analysis.trained_like import photos, trained_like
 
@@ -177,3 +179,44 @@ def test_names_of_another_number_of_outputs_name_nothing(net):
     assert hv.cam(changed, X, 0, sites="head.final").targets == ("output 0",) * 3
     with pytest.raises(ValueError, match="class 'cat' was asked for by name"):
         find_class(changed, "cat")
+
+
+@pytest.mark.parametrize(
+    "close",
+    [
+        lambda top: top,
+        lambda top: (top, 5),
+        lambda top: (5, top),
+        lambda top: targets.difference(top, targets.difference(1, top)),
+        lambda top: targets.difference(top, targets.place("head.final", 0, 0)),
+    ],
+    ids=["top", "top rather", "rather top", "nested", "top rather than a cell"],
+)
+def test_an_open_class_stays_that_of_the_unedited_pass(close):
+    net, closed = trained_like(), [close(top) for top in trained_like()(X).argmax(1).tolist()]
+    sites = ["stage4.0.branch0", "stage2.0.branch0"]
+    asked, known = (hv.ablate(net, X, "stage2.0.branch0", target=wish) for wish in (close(None), closed))
+    torch.testing.assert_close(asked.score, known.score)
+    assert asked.words == known.words
+    swept = hv.sweep(net, X, sites, target=close(None))
+    assert [effect.effect for effect in swept.effects if effect.item == sites[1]] == pytest.approx(
+        known.effect.tolist(), abs=1e-4
+    )
+    for test in (partial(hv.check_sanity, net), partial(compare_with_ablation, net, patches=2)):
+        one, other = (test(X, wish, sites=sites[0]) for wish in (close(None), closed))
+        assert one.targets == other.targets
+        for name in ("similarity", "losses"):
+            if hasattr(one, name):
+                torch.testing.assert_close(getattr(one, name), getattr(other, name), equal_nan=True)
+
+
+def test_open_classes_in_a_list_are_those_of_their_photos():
+    net, tops = trained_like(), trained_like()(X).argmax(1).tolist()
+    asked = hv.ablate(net, X, "stage2.0.branch0", target=[None, targets.difference(None, 2), 4])
+    known = hv.ablate(net, X, "stage2.0.branch0", target=[tops[0], (tops[1], 2), 4])
+    assert torch.equal(asked.score, known.score)
+    with pytest.raises(ValueError, match="2 targets were given for 3 photos"):
+        hv.ablate(net, X, "stem", target=[None, 1])
+    for several in ([0, 1, 2], np.array([0, 1, 2]), torch.tensor([0, 1, 2])):
+        with pytest.raises(TypeError, match="one target for all photos"):
+            hv.sweep(net, X, ["stem"], target=several)
