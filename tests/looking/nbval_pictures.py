@@ -1,4 +1,6 @@
-"""A pytest plugin that adds to ``pytest --nbval`` what nbval leaves out: pictures, and cells that were never run.
+"""A pytest plugin that adds to ``pytest --nbval`` what nbval leaves out: tolerance, pictures, and cells never run.
+
+Printed decimals are compared within their precision (see ``tests/looking/numbers.py``).
 
 nbval skips every PNG and JPEG, and compares nothing at all in a cell without an execution count. After nbval is content
 with a cell, its pictures are counted and compared here. A cell tagged ``picture-varies`` must show as many pictures as
@@ -6,13 +8,13 @@ stored, but they may look different.
 """
 
 import base64
-import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbval.plugin import IPyNbCell
 
+from tests.looking.numbers import NUMBER, Printed
 from tests.looking.pictures import explain_difference, explain_unreadable
 
 VARIES = "picture-varies"
@@ -35,7 +37,7 @@ def blur_numbers(outputs) -> list:
     for output in outputs:
         data = output.get("data", {})
         if "text/plain" in data and any(kind in data for kind in PICTURES):
-            words = re.sub(r"[−-]?\d+(?:[.,]\d+)*(?:e[+−-]?\d+)?", "#", "".join(data["text/plain"]))
+            words = NUMBER.sub("#", "".join(data["text/plain"]))
             output = nbformat.from_dict({**output, "data": {**data, "text/plain": words}})  # noqa: PLW2901  # a copy
         blurred.append(output)
     return blurred
@@ -74,7 +76,8 @@ def pytest_runtest_call(item):
             "This cell was stored without having been run, so there is nothing to compare with. "
             "Run `make notebooks`, look at the result and store it."
         )
-    compare = item.compare_outputs
+    compare, sanitize = item.compare_outputs, item.sanitize
+    item.sanitize = lambda value: Printed(sanitize(value)) if isinstance(value, str) else value
     item.compare_outputs = lambda test, ref, skip=None: compare(blur_numbers(test), blur_numbers(ref), skip)
     result = yield
     complaints = find_complaints(item.cell, item.test_outputs)
