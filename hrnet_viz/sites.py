@@ -9,6 +9,7 @@ A *site* is one named tensor of HRNet's forward pass. Its address reads aloud::
     stage3.1.out0               after it
     head.incre0   head.down0   head.sum1   head.final   head.pool   logits
     stage3.1.branch0.block2.bn1 an inner tensor: landmark address, then the part
+    stage3.1.out0[0-2,5]        some channels of any of these: always in brackets, always last
 
 The addresses up to ``logits`` are the *landmarks*; what lies inside one is *inner*. Nothing here knows torch.
 """
@@ -18,9 +19,11 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sized
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import pairwise
+from typing import Any
 
 KINDS = ("stem", "stage1", "transition", "branch", "fuse_path", "fuse_sum", "fuse_out", "head", "logits", "inner")
 """What ``net.sites(kind=...)`` understands; the first nine are landmarks."""
@@ -104,6 +107,83 @@ class Site(Address):
         return self.inner.rpartition(".")[2] if self.inner else self.kind
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A site and the channels of it that are meant, in rising order; None stands for all of them.
+
+    Printed it is an address: "stage3.1.out0", "stage3.1.out0[0-2,5]".
+    """
+
+    site: Site
+    channels: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        return self.site.name if self.channels is None else f"{self.site.name}[{_ranges(self.channels)}]"
+
+    @property
+    def narrowed(self) -> Site:
+        """The site as it is with these channels alone."""
+        return self.site if self.channels is None else replace(self.site, name=str(self), channels=len(self.channels))
+
+    @property
+    def channel(self) -> int | None:
+        """The one channel that is meant, None for all of them.
+
+        Raises:
+            ValueError: several channels.
+        """
+        if self.channels is not None and len(self.channels) > 1:
+            raise ValueError(f"'{self}' names {len(self.channels)} channels; give one, as in '{self.site.name}[3]'.")
+        return None if self.channels is None else self.channels[0]
+
+    def take(self, value: Any) -> Any:
+        """Return these channels of the site's tensor (N, C, H, W) or (N, C); the tensor itself where all are meant."""
+        return value if self.channels is None else value[:, list(self.channels)]
+
+
+def choose_channels(site: Site, channels: Any) -> Place:
+    """Return a place: the channels of a site, given as one integer or several, of any library; None or "all" for all.
+
+    Raises:
+        SiteError: a channel that the site does not have, or something else.
+    """
+    if channels is None or (isinstance(channels, str) and channels == "all"):
+        return Place(site)
+    one = read_integer(channels)
+    several = isinstance(channels, Iterable) and not isinstance(channels, (str, Mapping))
+    given = [one] if one is not None else [read_integer(each) for each in channels] if several else []
+    numbers = sorted({number for number in given if number is not None})
+    if not numbers or None in given or numbers[0] < 0 or numbers[-1] >= site.channels:
+        wrong = next((number for number in numbers if not 0 <= number < site.channels), None)
+        asked = f"channel {wrong} was asked for" if wrong is not None else f"{quote(channels)} was given as channels"
+        raise SiteError(
+            f"'{site.name}' has {site.channels} channels, 0 to {site.channels - 1}; {asked}. "
+            f"Give whole numbers, as in '{site.name}[0-2,5]'."
+        )
+    return Place(site, tuple(numbers))
+
+
+def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:
+    """Split an address or pattern into what stands before the brackets and the channels in them, None without brackets.
+
+    Raises:
+        SiteError: brackets that hold something else or do not stand last.
+    """
+    address, bracket, inside = name.partition("[")
+    if not bracket:
+        return name, None
+    numbers: list[int] = []
+    for part in inside.removesuffix("]").split(","):
+        found = re.fullmatch(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?", part, re.ASCII)
+        numbers += range(int(found[1]), int(found[2] or found[1]) + 1) if found else ()
+        if not address or not inside.endswith("]") or not found or int(found[2] or found[1]) < int(found[1]):
+            raise SiteError(
+                f"{quote(name)} can't be read: brackets hold channels and stand last, as in 'stage3.1.out0[3,5]' or "
+                "'stage3.1.out0[0-2,5]'."
+            )
+    return address, tuple(numbers)
+
+
 def parse(name: str) -> Address:
     """Take an address apart.
 
@@ -120,7 +200,7 @@ def parse(name: str) -> Address:
     message = (
         f"'{name}' is not a site address. Addresses look like stem, stage1, transition2.branch2, stage3.1.branch0, "
         "stage3.1.fuse0<-2, stage3.1.sum0, stage3.1.out0, head.incre0, head.final, logits, "
-        "or an inner tensor such as stage3.1.branch0.block2.bn1."
+        "or an inner tensor such as stage3.1.branch0.block2.bn1; channels as in stage3.1.out0[3,5]."
     )
     raise SiteError(message)
 
@@ -179,6 +259,13 @@ def explain(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], ow
     )
 
 
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Write (0, 1, 2, 5) as "0-2,5"."""
+    starts = [numbers[0], *(b for a, b in pairwise(numbers) if b != a + 1)]
+    ends = [*(a for a, b in pairwise(numbers) if b != a + 1), numbers[-1]]
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
 def _join(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
@@ -199,4 +286,11 @@ def quote(value: object) -> str:
         text = repr(value)
         return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
     shape = getattr(value, "shape", None)
-    return f"something of type {type(value).__name__}" + ("" if shape is None else f" and shape {tuple(shape)}")
+    size = (
+        f" and shape {tuple(shape)}"
+        if shape is not None
+        else f" and length {len(value)}"
+        if isinstance(value, Sized)
+        else ""
+    )
+    return f"something of type {type(value).__name__}{size}"

@@ -48,14 +48,16 @@ class Trace(Mapping[str, Tensor]):
         object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
 
     def __getitem__(self, site: str | Site) -> Tensor:
-        name = self.plan.resolve(site)
+        place = self.plan.place(site)
+        name = place.site.name
         if name not in self.tensors:
             message = (
                 f"'{name}' exists in {self.plan.owner}, but this trace did not keep it. "
                 f"Ask for it: hv.trace(net, photo, sites=['{name}']), or sites='all' for every tensor."
             )
             raise SiteError(message)
-        return self.tensors[name]
+        value: Tensor = place.take(self.tensors[name])
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tensors)
@@ -65,7 +67,7 @@ class Trace(Mapping[str, Tensor]):
 
     def __contains__(self, site: object) -> bool:
         try:
-            return self.plan.resolve(site) in self.tensors
+            return self.plan.place(site).site.name in self.tensors
         except SiteError:
             return False
 
@@ -98,7 +100,7 @@ def trace(
     net: HRNet,
     photo: ImageSource | Sequence[ImageSource],
     *,
-    sites: Sites = "landmarks",
+    sites: Sites | None = "landmarks",
     grad: bool = False,
     store_device: torch.device | str | None = None,
     store_dtype: torch.dtype | None = None,
@@ -111,7 +113,8 @@ def trace(
     Args:
         net: the net.
         photo: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
-        sites: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them.
+        sites: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them. Of a site it
+            keeps all channels; ``trace["stage3.1.out0[3,5]"]`` are some of them.
         grad: keep gradients flowing, from any kept site back to any other and to ``trace.input``.
         store_device: move what is kept there, for example "cpu".
         store_dtype: store it in this type, for example torch.float16.
@@ -122,7 +125,7 @@ def trace(
     """
     photos = () if isinstance(photo, Tensor) else tuple(read_photos(photo))
     x = prepare(net, photo if isinstance(photo, Tensor) else photos)
-    names = net.plan.names(sites)
+    names = dict.fromkeys(place.site.name for place in net.plan.places("landmarks" if sites is None else sites))
 
     def store(value: Tensor) -> Tensor:
         return value.to(device=store_device, dtype=store_dtype)

@@ -57,7 +57,7 @@ class Ablation(Mapping[str, Tensor]):
     after: Mapping[str, Tensor]
 
     def __getitem__(self, site: str | Site) -> Tensor:
-        return self.after[self._kept(site)]
+        return self._taken(self.after, site)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.after)
@@ -97,17 +97,18 @@ class Ablation(Mapping[str, Tensor]):
 
     def change(self, site: str | Site) -> Tensor:
         """Give what the edits changed at a kept site: after minus before."""
-        name = self._kept(site)
-        return self.after[name] - self.before[name]
+        return self._taken(self.after, site) - self._taken(self.before, site)
 
-    def _kept(self, site: str | Site) -> str:
-        name = self.plan.resolve(site)
+    def _taken(self, tensors: Mapping[str, Tensor], site: str | Site) -> Tensor:
+        place = self.plan.place(site)
+        name = place.site.name
         if name not in self.after:
             raise SiteError(
                 f"'{name}' was not kept. Ask for it: hv.ablate(..., keep='{name}'), or keep='downstream' for all "
                 "that the edits reach."
             )
-        return name
+        value: Tensor = place.take(tensors[name])
+        return value
 
 
 def ablate(
@@ -130,7 +131,7 @@ def ablate(
     Args:
         net: the net.
         photo: a photo, several, a ready float tensor (N, 3, H, W), or a trace of them, which saves the first pass.
-        sites: an address, a pattern such as "stage4.*.fuse0<-3", a pair with channels such as
+        sites: an address, with channels "stage3.1.out0[3,5]", a pattern such as "stage4.*.fuse0<-3", a pair such as
             ``("stage3.1.out0", [3, 5])``, several of these, or a mapping from address to channels.
         how: what takes the place of a tensor, or a mapping from site to one of these:
             "zero"; a number, which scales it;
@@ -183,7 +184,7 @@ def ablate(
 def names_to_keep(plan: Plan, keep: Sites, changes: tuple[Change, ...]) -> tuple[str, ...]:
     """Give the addresses that ``keep`` asks for; "downstream" is what is edited and all that this reaches."""
     if keep != DOWNSTREAM:
-        return plan.names(keep)
+        return tuple(dict.fromkeys(place.site.name for place in plan.places(keep or ())))
     edited = [change.place.site.name for change in changes]
     landmarks = {plan.sites[name].landmark for name in edited}
     reached = {*edited, *landmarks, *plan.downstream(edited)}

@@ -75,7 +75,7 @@ def cam(
             with one of these for each photo.
         method: one of ``cam_methods.METHODS``, or several.
         sites: which tensors; by default every landmark with a spatial extent that the target depends on ("cam" exists
-            at ``head.final`` alone).
+            at ``head.final`` alone). Of some channels, "stage4.1.out0[3,5]", it is their part of the site's map.
         relu: set negative values to 0, so that only what speaks for the target is left.
 
     Returns:
@@ -116,14 +116,14 @@ def choose_sites(net: HRNet, sites: Sites | None, methods: Sequence[str]) -> tup
     if sites is None:
         names = (CAM_SITE,) if tuple(methods) == ("cam",) else plan.landmarks
     else:
-        names = plan.names(sites)
+        names = tuple(map(str, plan.places(sites)))
         asked = [sites] if isinstance(sites, (str, Site)) else list(sites)
         exact = {
-            plan.resolve(one) for one in asked if str(one) not in {"landmarks", "all"} and not is_pattern(str(one))
+            str(plan.place(one)) for one in asked if str(one) not in {"landmarks", "all"} and not is_pattern(str(one))
         }
-        if flat := [name for name in names if name in exact and plan.sites[name].stride is None]:
+        if flat := [name for name in names if name in exact and plan.place(name).site.stride is None]:
             raise ValueError(f"'{flat[0]}' has no spatial extent, so it has no map. Leave it out of sites.")
-    names = tuple(name for name in names if plan.sites[name].stride is not None)
+    names = tuple(name for name in names if plan.place(name).site.stride is not None)
     if not names:
         raise ValueError("None of the sites asked for has a spatial extent, so there is nothing to make a map of.")
     if "cam" in methods and CAM_SITE not in names:
@@ -153,7 +153,7 @@ def differentiate(scores: Scores, kept: Trace, wanted: Sequence[str], *, named: 
     gradients: Sequence[Tensor | None] = [None] * len(wanted)
     scale = HALF_SCALE if scores.values.dtype == torch.float16 else 1.0
     if scores.values.requires_grad:
-        inputs = [kept[name] for name in wanted]
+        inputs = [kept.tensors[kept.plan.place(name).site.name] for name in wanted]
         gradients = torch.autograd.grad(
             scores.values, inputs, torch.full_like(scores.values, scale), allow_unused=True, materialize_grads=False
         )
@@ -183,11 +183,12 @@ def _make(
     for name, gradient in gradients.items():
         if method == "cam" and name != CAM_SITE:
             continue
-        activation, wide = _widen(kept[name].detach()), _widen(gradient)
+        place = kept.plan.place(name)
+        activation, wide = _widen(kept[name].detach()), _widen(place.take(gradient))
         single = METHODS[method](activation, wide)
         if not single.isfinite().all():
             raise ValueError(_explain_not_finite(kept, gradients, scores, name))
-        found = describe_flat(kept.plan.sites[name], single, activation, wide, scores.words)
+        found = describe_flat(place.narrowed, single, activation, wide, scores.words)
         if any(found):
             notes[name] = found
         maps[name] = single.clamp(min=0) if relu else single

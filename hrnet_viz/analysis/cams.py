@@ -61,7 +61,7 @@ class Cams(Mapping[str, Tensor]):
         object.__setattr__(self, "notes", MappingProxyType(dict(self.notes)))
 
     def __getitem__(self, site: str | Site) -> Tensor:
-        name = self.plan.resolve(site)
+        name = str(self.plan.place(site))
         if name not in self.maps:
             raise SiteError(
                 f"'{name}' exists in {self.plan.owner}, but no map was asked for there. "
@@ -77,7 +77,7 @@ class Cams(Mapping[str, Tensor]):
 
     def __contains__(self, site: object) -> bool:
         try:
-            return self.plan.resolve(site) in self.maps
+            return str(self.plan.place(site)) in self.maps
         except SiteError:
             return False
 
@@ -90,7 +90,7 @@ class Cams(Mapping[str, Tensor]):
     @property
     def sites(self) -> tuple[Site, ...]:
         """What the net knows about each site, in plan order."""
-        return tuple(self.plan.sites[name] for name in self.maps)
+        return tuple(self.plan.place(name).narrowed for name in self.maps)
 
     @property
     def ranges(self) -> dict[str, tuple[tuple[float, float], ...]]:
@@ -119,7 +119,7 @@ class Cams(Mapping[str, Tensor]):
 
     def note(self, site: str | Site, sample: int = 0) -> str:
         """Say why a photo's map says nothing, or give "" where it says something."""
-        name = self.plan.resolve(site)
+        name = str(self.plan.place(site))
         return self.notes[name][sample] if name in self.notes else ""
 
     def rectified(self) -> Self:

@@ -68,10 +68,11 @@ class Contributions(Mapping[str, Tensor]):
             SiteError: a site that was not read.
             ValueError: another ``per``, or places of a site that has none.
         """
-        name = self.plan.resolve(site)
+        place = self.plan.place(site)
+        name = place.site.name
         if name not in self.tensors:
             raise SiteError(f"The contribution of '{name}' was not computed. Ask for it: sites=['{name}'].")
-        product = self.tensors[name].double() * self.gradients[name].double()
+        product: Tensor = place.take(self.tensors[name].double() * self.gradients[name].double())
         if per == "element":
             return product
         if per == "channel":
@@ -114,7 +115,7 @@ def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Si
         SiteError: an address that names no site.
         ValueError: an unknown class; the message names the nearest.
     """
-    names = net.plan.names(sites)
+    names = tuple(dict.fromkeys(place.site.name for place in net.plan.places(sites)))
     asked = read_target(net, target)
     pass_ = with_gradients(net, photo, (*names, *asked.sites))
     scores = asked.evaluate(pass_.tensors)

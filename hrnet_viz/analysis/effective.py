@@ -97,7 +97,7 @@ def effective_field(
     Args:
         net: the net.
         photo: a photo, several (their shares are averaged), a tensor, or a trace.
-        site: any site.
+        site: any site; "stage3.1.out0[3]" names the channel as well.
         cell: row and column, by default the one in the middle. A site without places has none.
         channel: whose gradient is taken. None stands for the cell's strength, the Euclidean norm over its channels:
             a mere sum would let channels cancel.
@@ -107,7 +107,8 @@ def effective_field(
         SiteError: an address that names no site.
         ValueError: a cell or channel that is not there, or another number of exchanges.
     """
-    found = net.plan.sites[net.plan.resolve(site)]
+    asked = net.plan.place(site)
+    found, channel = asked.site, asked.channel if channel is None else channel
     cut = sorted(cut_paths(net.plan, exchanges) - {found.landmark})  # a path that is asked for is looked at whole
     x, photos = read_input(net, photo)
     size = (x.shape[-2], x.shape[-1])

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.places import EditSites, Place, read_places
+from hrnet_viz.analysis.places import EditSites, read_places
 from hrnet_viz.data.preparation import prepare, read_photos
 from hrnet_viz.runner import run, size_at
+from hrnet_viz.sites import Place, quote
 from hrnet_viz.tracing import Trace, evaluating, trace
 
 if TYPE_CHECKING:
@@ -154,14 +155,15 @@ def _apply(changes: Sequence[Change], value: Tensor) -> Tensor:
 
 def _wish(net: HRNet, place: Place, how: How | Mapping[str, How]) -> How:
     if isinstance(how, Mapping):
-        named = {name: wish for key, wish in how.items() for name in net.plan.names(key)}
-        if place.site.name not in named:
-            raise ValueError(f"'{place.site.name}' is to be edited, but how={{...}} does not say how. Add it there.")
-        how = named[place.site.name]
+        named = {str(one): wish for key, wish in how.items() for one in net.plan.places(key)}
+        known = named.get(str(place), named.get(place.site.name))
+        if known is None:
+            raise ValueError(f"'{place}' is to be edited, but how={{...}} does not say how. Add it there.")
+        how = known
     number = isinstance(how, Real) and not isinstance(how, bool)
     if not (how in WORDS if isinstance(how, str) else number and math.isfinite(how)):
         raise ValueError(
-            f"how={how!r} was given; an edit is one of {', '.join(map(repr, WORDS))}, or a finite number to scale with."
+            f"how={quote(how)} was given; an edit is one of {', '.join(map(repr, WORDS))}, or a finite factor."
         )
     return how
 

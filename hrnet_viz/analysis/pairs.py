@@ -81,9 +81,9 @@ def ablate_pairs(
         SiteError: an address that names no site.
         ValueError: fewer than two sites, or as in ``ablate``.
     """
-    names = net.plan.names(sites)
+    names = tuple(map(str, net.plan.places(sites)))
     if len(names) < 2:
-        raise ValueError(f"A pair needs two sites; '{names[0] if names else sites}' is one. Give several or a pattern.")
+        raise ValueError(f"A pair needs two sites; {''.join(names) or 'none'} was given. Give several or a pattern.")
     base = photo if isinstance(photo, Trace) else trace(net, photo)
 
     def edit(*chosen: str) -> Ablation:

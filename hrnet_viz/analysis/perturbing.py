@@ -74,7 +74,7 @@ def choose_maps(
     cams: Cams, sites: Iterable[str | Site] | None, words: str, *, progress: bool
 ) -> Iterator[tuple[str, Tensor]]:
     """Go through the maps at some sites, or at all, in plan order: (site, maps), with a progress bar if asked for."""
-    wanted = set(cams) if sites is None else {cams.plan.resolve(site) for site in sites}
+    wanted = set(cams) if sites is None else {str(cams.plan.place(site)) for site in sites}
     for name in count_off([name for name in cams if name in wanted], f"{words}, {cams.method}", progress=progress):
         yield name, cams[name]
 

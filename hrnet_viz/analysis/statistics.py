@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Place, Site
 from hrnet_viz.tracing import Trace
 
 Order = Literal["index", "mean", "max", "energy"]
@@ -82,24 +82,25 @@ def measure_sites(trace: Trace, sites: str | Site | Iterable[str | Site] | None 
     if sites is None:
         names = tuple(site.name for site in trace.sites if site.kind in RECTIFIED and site.stride is not None)
     else:
-        names = trace.plan.names(sites)
-    entries = tuple(_measure(trace.plan.sites[name], trace[name]) for name in names)
+        names = tuple(map(str, trace.plan.places(sites)))
+    entries = tuple(_measure(trace.plan.place(name), trace[name]) for name in names)
     return Statistics(trace.plan.owner, trace.input.shape[0], entries)
 
 
-def _measure(site: Site, values: Tensor) -> SiteStatistics:
+def _measure(place: Place, values: Tensor) -> SiteStatistics:
     values = values.detach().double()
     by_channel = values.movedim(1, 0).flatten(1)  # (C, N * H * W)
     off = by_channel == 0
+    numbers = torch.arange(len(off)) if place.channels is None else torch.tensor(place.channels)
     return SiteStatistics(
-        site=site,
+        site=place.narrowed,
         energy=float(values.square().mean()),
         mean=float(values.mean()),
         lowest=float(values.min()),
         highest=float(values.max()),
         sparsity=float(off.double().mean()),
         negative=float((values < 0).double().mean()),
-        dead=tuple(off.all(dim=1).nonzero().flatten().tolist()),
+        dead=tuple(numbers[off.all(dim=1).cpu()].tolist()),
     )
 
 

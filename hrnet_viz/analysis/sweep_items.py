@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from hrnet_viz.analysis.places import OneSite, Place, read_places
-from hrnet_viz.sites import Site, is_pattern
+from hrnet_viz.analysis.places import OneSite, read_places
+from hrnet_viz.sites import Place, Site, is_pattern
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
@@ -38,8 +38,8 @@ def list_items(plan: Plan, over: Over) -> tuple[Item, ...]:
         plan: the plan of the net.
         over: "fuse_paths", every path of every exchange, the identity paths too; "branches", the output of every branch
             of every module; "modules", for every module all paths between different branches at once, which leaves the
-            identity paths: each stream goes on alone; one site, each of its channels; a pattern or several sites, each
-            of these.
+            identity paths: each stream goes on alone; one site, each of its channels, or of those in its brackets; a
+            pattern or several sites, each of these.
 
     Raises:
         SiteError: an address that names no site.
@@ -55,8 +55,9 @@ def list_items(plan: Plan, over: Over) -> tuple[Item, ...]:
                 modules.setdefault(f"stage{path.stage}.{path.module}", []).append(Place(path))
         return tuple(Item(module, tuple(places)) for module, places in modules.items())
     if isinstance(over, (str, Site)) and not is_pattern(str(over)):
-        site = plan.sites[plan.resolve(over)]
-        return tuple(_single(Place(site, (channel,))) for channel in range(site.channels))
+        place = plan.place(over)
+        channels = range(place.site.channels) if place.channels is None else place.channels
+        return tuple(_single(Place(place.site, (channel,))) for channel in channels)
     return _singles(plan, over)
 
 

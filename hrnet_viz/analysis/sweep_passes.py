@@ -12,11 +12,11 @@ from torch import Tensor
 
 from hrnet_viz.analysis.ablation import rank_of
 from hrnet_viz.analysis.interventions import Change, How, Photos, Replacement, read_changes
-from hrnet_viz.analysis.places import Place
 from hrnet_viz.analysis.sweep_items import Item, sites_to_start_from
 from hrnet_viz.analysis.sweep_table import Effect, numbers_in, shortest
 from hrnet_viz.analysis.targets import LOGITS, Wishes, output_names, read_target
 from hrnet_viz.runner import run
+from hrnet_viz.sites import Place
 from hrnet_viz.tracing import Trace, evaluating
 
 if TYPE_CHECKING:

@@ -121,7 +121,7 @@ class Sweep:
         Raises:
             ValueError: a sweep over something else.
         """
-        paths = {effect.item: effect for effect in self.effects if effect.source is not None and effect.channel is None}
+        paths = {effect.item: effect for effect in self.effects if effect.source is not None and "[" not in effect.item}
         means = self.mean(column)
         if not paths:
             raise ValueError(f"This is a sweep over {self.items[:1] or 'nothing'}; matrices need over='fuse_paths'.")

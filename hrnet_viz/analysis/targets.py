@@ -52,10 +52,11 @@ class Region:
     def words(self) -> str:
         """Say what is summed."""
         channel = "all channels" if self.channel is None else f"channel {self.channel}"
+        what = self.site if self.site.endswith("]") else f"{channel} of {self.site}"  # [3] names the channel itself
         if self.rows.stop - self.rows.start == self.columns.stop - self.columns.start == 1:
-            return f"{channel} of {self.site} at row {self.rows.start}, column {self.columns.start}"
+            return f"{what} at row {self.rows.start}, column {self.columns.start}"
         rows, columns = (f"{part.start} to {part.stop - 1}" for part in (self.rows, self.columns))
-        return f"{channel} of {self.site} in rows {rows}, columns {columns}"
+        return f"{what} in rows {rows}, columns {columns}"
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,8 @@ def _subtract(wanted: Target, other: Target) -> Target:
 
 
 def _sum_region(net: HRNet, wish: Region) -> Target:
-    site = net.plan.sites[net.plan.resolve(wish.site)]
+    place = net.plan.place(wish.site if wish.channel is None else net.plan.resolve(wish.site))
+    site = place.site
     if site.stride is None:
         raise ValueError(f"'{site.name}' has no spatial extent, so it has no cells to choose from. Ask for a class.")
     channel = None
@@ -328,7 +330,7 @@ def _sum_region(net: HRNet, wish: Region) -> Target:
                     f"{part.stop - 1} were asked for. Count from 0 and stop at {end - 1}."
                 )
         cells = maps[:, :, wish.rows, wish.columns]
-        chosen = cells if channel is None else cells[:, channel]
+        chosen = place.take(cells) if channel is None else cells[:, channel]
         return Scores(chosen.flatten(1).sum(1), (wish.words(),) * len(maps), (None,) * len(maps))
 
     return Target((site.name,), evaluate)

@@ -146,7 +146,7 @@ def cam_classes(
     plan = first.plan
     last = plan.select(kind="branch")[-1]
     chosen = sites if sites is not None else (*plan.select(kind="branch", stage=4, module=last.module), "head.final")
-    names = [plan.resolve(site) for site in chosen]
+    names = [str(plan.place(site)) for site in chosen]
     columns = [share_limit([read_tile(cams, name, sample) for cams in several], wanted=True) for name in names]
     pixels = read_picture(first, sample)
     pitch = (WIDTH - 2 * MARGIN - LABELS - 0.35) / (len(names) + 1)

@@ -99,7 +99,7 @@ def read_tile(cams: Cams, site: str | Site, sample: int = 0) -> Tile:
         IndexError: no such photo.
     """
     check_photo(cams, sample)
-    known = cams.plan.sites[cams.plan.resolve(site)]
+    known = cams.plan.place(site).narrowed
     return Tile(known, cams[known][sample].detach().cpu().double().numpy(), cams.note(known, sample))
 
 

@@ -48,7 +48,7 @@ def channel_grid(
 
     Args:
         trace: the trace.
-        site: a site with spatial extent.
+        site: a site with spatial extent; "stage3.1.out0[3,5]" for some of its channels.
         sample: number of the photo in the trace.
         sort: order of the channels: "index", or the greatest "mean", "max" or "energy" (mean square) first.
         scale: "map": each map uses all colours, the number above it says how far its colours reach; "site": one scale
@@ -86,7 +86,7 @@ def channel_grid(
         for place, channel in enumerate(shown):
             row, column = divmod(place, across)
             left, top = MARGIN + column * (wide + gap), row * (high + LABEL + GAP)
-            axes = picture.inches(left, top + LABEL, wide, high, label=f"channel {channel}")
+            axes = picture.inches(left, top + LABEL, wide, high, label=f"channel {maps.channels[channel]}")
             values = maps.values[channel]
             low, reach = map_limits(values, signed=maps.signed) if scale == "map" else limits
             image = show_map(axes, values, signed=maps.signed, vmin=min(low, 0), vmax=reach)
@@ -118,11 +118,13 @@ def _label(
 ) -> None:
     left, bottom, wide = place
     colours = theme_colours(picture.theme)
-    picture.write(left, bottom, str(channel), va="bottom", fontsize=SMALL, fontweight="bold", color=colours.ink)
+    picture.write(
+        left, bottom, str(maps.channels[channel]), va="bottom", fontsize=SMALL, fontweight="bold", color=colours.ink
+    )
     if not maps.values[channel].any():
         words, colour = "dead", colours.fault
     elif reach is not None:
-        digits = 2 if wide > 0.9 or channel < 100 else 1
+        digits = 2 if wide > 0.9 or maps.channels[channel] < 100 else 1
         words, colour = ("±" if maps.signed else "") + short(reach, digits), colours.muted
     else:
         return
@@ -145,7 +147,7 @@ def _caption(maps: SiteMaps, shown: int, sort: Order, scale: str) -> str:
     if sort != "index":
         parts.append(f"The greatest {sort} comes first.")
     if rest := maps.site.channels - shown:
-        which = f"{shown} to {maps.site.channels - 1}" if sort == "index" else f"with a smaller {sort}"
+        which = f"{maps.channels[shown]} to {maps.channels[-1]}" if sort == "index" else f"with a smaller {sort}"
         parts.append(f"{shown} of {maps.site.channels} are drawn; the {rest} channels {which} are left out.")
     zero = "near white" if maps.signed else "dark"
     if scale == "map":
@@ -163,6 +165,6 @@ def _describe(maps: SiteMaps, trace: Trace, sample: int) -> str:
     off = f"{count(dead, 'channel')} {'is' if dead == 1 else 'are'}" if dead else "No channel is"
     return (
         f"Channel grid of {maps.site.name} for {name_sample(trace, sample)}: {count(len(values), 'map')} of "
-        f"{maps.size} cells, values from {name_range(values)}. The largest is in channel {strongest} at row {row}, "
-        f"column {column}. {off} zero everywhere."
+        f"{maps.size} cells, values from {name_range(values)}. The largest is in channel {maps.channels[strongest]} at "
+        f"row {row}, column {column}. {off} zero everywhere."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
@@ -27,10 +28,12 @@ class SiteMaps:
     Attributes:
         site: the site.
         values: (C, H, W).
+        channels: numbers of its channels in the net, 0 to C - 1 unless only some of them are meant.
     """
 
     site: Site
     values: Floats
+    channels: Sequence[int]
 
     @cached_property
     def signed(self) -> bool:
@@ -79,13 +82,15 @@ def read_maps(trace: Trace, site: str | Site, sample: int = 0) -> SiteMaps:
         ValueError: the site has no spatial extent.
     """
     sample = check_sample(trace, sample)
-    known = trace.plan.sites[trace.plan.resolve(site)]
+    place = trace.plan.place(site)
+    known = place.narrowed
     if known.stride is None:
         raise ValueError(
             f"'{known.name}' has no spatial extent: it is {known.channels} numbers per photo, not maps. "
             "head_steps(trace) shows them; the last site with maps is 'head.final'."
         )
-    return SiteMaps(known, trace[known][sample].detach().cpu().double().numpy())
+    values = trace[known][sample].detach().cpu().double().numpy()
+    return SiteMaps(known, values, place.channels or range(known.channels))
 
 
 def read_photo(trace: Trace, sample: int = 0) -> NDArray[np.uint8] | None:

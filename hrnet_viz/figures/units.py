@@ -71,7 +71,8 @@ def exchange(
 
     Args:
         trace: the trace; it must hold the paths, the sum and the output.
-        site: a fuse sum, "stage3.1.sum0"; the output and each of the paths name it too.
+        site: a fuse sum, "stage3.1.sum0"; the output and each of the paths name it too. "stage3.1.sum0[3]" names the
+            channel as well.
         sample: number of the photo in the trace.
         channel: which channel; by default the one with the greatest mean square after ReLU.
         theme: "light" or "dark"; the default theme if None.
@@ -139,7 +140,7 @@ def find_sum(plan: Plan, site: str | Site) -> Site:
         SiteError: no such site.
         ValueError: the site belongs to no exchange.
     """
-    found = plan.sites[plan.sites[plan.resolve(site)].landmark]
+    found = plan.sites[plan.place(site).site.landmark]
     if found.kind not in ("fuse_path", "fuse_sum", "fuse_out"):
         raise ValueError(
             f"'{found.name}' belongs to no exchange. Name a sum such as 'stage3.1.sum0', its output 'stage3.1.out0', "
@@ -150,9 +151,11 @@ def find_sum(plan: Plan, site: str | Site) -> Site:
 
 def read_unit(trace: Trace, site: str | Site, sample: int = 0, channel: int | None = None) -> Unit:
     """Take one channel's way through an exchange out of a trace; arguments and errors are those of ``exchange``."""
-    total = find_sum(trace.plan, site)
+    total, place = find_sum(trace.plan, site), trace.plan.place(site)
     maps = read_maps(trace, total, sample)
     out = read_maps(trace, total.feeds[0], sample)
+    if channel is None:
+        channel = place.channel
     if channel is None:
         channel = rank_channels(torch.from_numpy(out.values), "energy")[0]
     check_channel(maps, channel)

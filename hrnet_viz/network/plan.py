@@ -13,7 +13,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Self
 
-from hrnet_viz.sites import KINDS, Site, is_pattern, match, resolve
+from hrnet_viz.sites import (
+    KINDS,
+    Place,
+    Site,
+    SiteError,
+    choose_channels,
+    is_pattern,
+    match,
+    quote,
+    resolve,
+    split_channels,
+)
 
 INPUT = "input"
 """What the first step is computed from: the photo tensor."""
@@ -97,35 +108,58 @@ class Plan:
         inner = {site.published: name for name, site in self.sites.items() if site.inner and site.published}
         return inner | {step.site.published: step.name for step in self.steps if step.site.published}
 
+    def place(self, name: object) -> Place:
+        """Return the site that an address or published name stands for, with the channels that it names.
+
+        Raises:
+            SiteError: the net has no such site, or the site no such channel; the message names the nearest.
+        """
+        address, channels = _split(name)
+        return choose_channels(self.sites[resolve(address, self.sites, self.aliases, self.owner)], channels)
+
     def resolve(self, name: object) -> str:
-        """Give the canonical address of a site, an address or a published name.
+        """Give the canonical address of a whole site, an address or a published name.
 
         Raises:
             SiteError: the net has no such site; the message names the nearest.
         """
-        return resolve(str(name), self.sites, self.aliases, self.owner)
+        return _whole(self.place(name))
 
-    def names(self, wanted: str | Site | Iterable[str | Site]) -> tuple[str, ...]:
-        """Give the addresses that a request stands for, in plan order.
+    def places(self, wanted: str | Site | Iterable[str | Site]) -> tuple[Place, ...]:
+        """Return what a request stands for, in plan order.
 
         Args:
-            wanted: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them.
+            wanted: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them; with or
+                without channels.
 
         Raises:
             SiteError: an address that is none, or a pattern that matches nothing.
         """
-        if isinstance(wanted, (str, Site)):
-            wanted = [wanted]
-        chosen: set[str] = set()
-        for item in wanted:
-            text = str(item)
+        several = [wanted] if isinstance(wanted, (str, Site)) or not isinstance(wanted, Iterable) else wanted
+        chosen: dict[str, dict[Place, None]] = {}
+        for item in several:
+            text, channels = _split(item)
             if text in {"landmarks", "all"}:
-                chosen.update(self.landmarks if text == "landmarks" else self.sites)
+                names: Iterable[str] = self.landmarks if text == "landmarks" else self.sites
+            elif channels is not None and is_pattern(text) and match(str(item), self.sites):
+                raise SiteError(
+                    f"{quote(str(item))} can't be read: brackets hold channels, not a choice of digits. Use ?."
+                )
             elif is_pattern(text):
-                chosen.update(match(text, self.landmarks) or match(text, self.sites) or [self.resolve(text)])
+                names = match(text, self.landmarks) or match(text, self.sites) or [self.resolve(text)]
             else:
-                chosen.add(self.resolve(text))
-        return tuple(name for name in self.sites if name in chosen)
+                names = [self.resolve(text)]
+            for name in names:
+                chosen.setdefault(name, {})[choose_channels(self.sites[name], channels)] = None
+        return tuple(place for name in self.sites if name in chosen for place in chosen[name])
+
+    def names(self, wanted: str | Site | Iterable[str | Site]) -> tuple[str, ...]:
+        """Give the addresses of the whole sites that a request stands for, in plan order; see ``places``.
+
+        Raises:
+            SiteError: an address that is none or names channels, or a pattern that matches nothing.
+        """
+        return tuple(dict.fromkeys(map(_whole, self.places(wanted))))
 
     def expand(self, names: Iterable[str]) -> tuple[Step, ...]:
         """Give the steps with every landmark opened up that has one of ``names`` inside it."""
@@ -171,3 +205,15 @@ class Plan:
             if step.name in needed:
                 needed.update(step.inputs)
         return needed - {self.sites[name].landmark, INPUT}
+
+
+def _split(name: object) -> tuple[str, tuple[int, ...] | None]:
+    if not isinstance(name, (str, Site, Place)):
+        raise SiteError(f"{quote(name)} was given as a site. Give an address such as 'stage3.1.fuse0<-2'.")
+    return split_channels(str(name))
+
+
+def _whole(place: Place) -> str:
+    if place.channels is not None:
+        raise SiteError(f"'{place}' names channels; a whole site is asked for here, as '{place.site.name}' is.")
+    return place.site.name

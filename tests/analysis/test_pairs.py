@@ -40,5 +40,5 @@ def test_each_photo_keeps_its_own_top_class_and_a_pattern_stands_for_its_sites()
 
 
 def test_one_site_is_no_pair():
-    with pytest.raises(ValueError, match=r"A pair needs two sites; 'stage4\.0\.out0' is one"):
+    with pytest.raises(ValueError, match=r"A pair needs two sites; stage4\.0\.out0 was given"):
         ablate_pairs(trained_like(), photos(), "stage4.0.out0")
