@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, overload
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.cam_methods import METHODS, check_method
+from hrnet_viz.analysis.cam_methods import METHODS, list_methods
 from hrnet_viz.analysis.cams import Cams, describe_flat
 from hrnet_viz.analysis.targets import Scores, Wishes, read_target
 from hrnet_viz.data.preparation import Preparation
@@ -88,9 +88,7 @@ def cam(
         TypeError: nothing that a target can be made of.
     """
     several = not isinstance(method, str)
-    methods = tuple(dict.fromkeys(check_method(name) for name in ([method] if isinstance(method, str) else method)))
-    if not methods:
-        raise ValueError(f"No method was given. Methods are: {', '.join(METHODS)}.")
+    methods = list_methods(method)
     goal = read_target(net, target)
     wanted = choose_sites(net, sites, methods)
     with torch.inference_mode(mode=False), torch.enable_grad():

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.analysis.cam import cam
+from hrnet_viz.analysis.cam_methods import list_methods
 from hrnet_viz.analysis.cams import Cams
 from hrnet_viz.analysis.perturbing import count_off
 from hrnet_viz.analysis.targets import Wish
+from hrnet_viz.data.preparation import read_photos
 from hrnet_viz.runner import Sites
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 def cam_in_batches(
     net: HRNet,
-    photos: Sequence[ImageSource] | Tensor,
+    photos: ImageSource | Sequence[ImageSource] | Tensor,
     target: Wish | list[Wish] = None,
     *,
     method: str | Sequence[str] = "gradcam",
@@ -35,7 +37,7 @@ def cam_in_batches(
 
     Args:
         net: the net.
-        photos: a list of photos, or a ready tensor (N, 3, H, W).
+        photos: a photo, several, or a ready tensor (N, 3, H, W).
         target: one for all photos, or a list with one for each.
         method: one or several.
         sites: see ``cam``.
@@ -47,9 +49,12 @@ def cam_in_batches(
         method -> ``Cams`` of all photos.
 
     Raises:
-        ValueError: as ``cam``; or a list of another length than the photos.
+        ValueError: as ``cam``; no photo, no batch, or a list of another length than the photos.
     """
-    methods = [method] if isinstance(method, str) else list(method)
+    methods = list(list_methods(method))
+    photos = photos if isinstance(photos, Tensor) else read_photos(photos)
+    if batch < 1 or not len(photos):
+        raise ValueError(f"{len(photos)} photos and batch={batch} were given; each must be at least 1.")
     if isinstance(target, list) and len(target) != len(photos):
         raise ValueError(f"{len(target)} targets were given for {len(photos)} photos; a list has one target per photo.")
     parts: dict[str, list[Cams]] = {name: [] for name in methods}

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from hrnet_viz.sites import quote
 
 Method = Callable[[Tensor, Tensor], Tensor]
 
@@ -114,9 +117,22 @@ def check_method(name: str) -> str:
     Raises:
         ValueError: there is none; the message lists them.
     """
-    if name not in METHODS:
-        raise ValueError(f"There is no method '{name}'. Methods are: {', '.join(METHODS)}.")
+    if str(name) not in METHODS:
+        raise ValueError(f"There is no method {quote(name)}. Methods are: {', '.join(METHODS)}.")
     return name
+
+
+def list_methods(method: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the methods that are asked for, one or several.
+
+    Raises:
+        ValueError: none, or an unknown one.
+    """
+    several: Iterable[Any] = [method] if isinstance(method, str) or not hasattr(method, "__iter__") else method
+    names = tuple(dict.fromkeys(map(check_method, several)))
+    if not names:
+        raise ValueError(f"No method was given. Methods are: {', '.join(METHODS)}.")
+    return names
 
 
 def read_methods(method: str | Iterable[str]) -> tuple[str, ...]:
@@ -125,9 +141,7 @@ def read_methods(method: str | Iterable[str]) -> tuple[str, ...]:
     Raises:
         ValueError: none, an unknown one, or "cam", which exists at one site alone.
     """
-    names = tuple(dict.fromkeys(check_method(name) for name in ([method] if isinstance(method, str) else method)))
-    if not names:
-        raise ValueError(f"No method was given. Methods are: {', '.join(METHODS)}.")
+    names = list_methods(method)
     if "cam" in names:
         raise ValueError(
             "Method 'cam' exists at head.final alone, so it cannot be compared over sites. Use 'gradcam', which is the "

@@ -13,7 +13,7 @@ from torch import Tensor
 from hrnet_viz.analysis.interventions import Photos, exact
 from hrnet_viz.analysis.targets import Wishes, read_target
 from hrnet_viz.runner import Sites
-from hrnet_viz.sites import Site, SiteError
+from hrnet_viz.sites import Site, SiteError, quote
 from hrnet_viz.tracing import Trace, trace
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Contributions(Mapping[str, Tensor]):
             return product.flatten(2).sum(2) if product.dim() > 2 else product
         if per != "place" or product.dim() < 4:
             raise ValueError(
-                f"per='{per}' was given for '{name}', shape {tuple(product.shape)}; a contribution is spread per "
+                f"per={quote(per)} was given for '{name}', shape {tuple(product.shape)}; a contribution is spread per "
                 "'element', 'channel' or, where there are places, 'place'."
             )
         return product.sum(1)

@@ -17,6 +17,7 @@ from torch import Tensor
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
 from hrnet_viz.analysis.merging import upsample
 from hrnet_viz.analysis.perturbing import Blank, Covered, choose_maps, photo_names, rank_cells, shuffle
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.analysis.cams import Cams
@@ -114,7 +115,7 @@ def play_deletion(
     if steps < 1 or draws < 1:
         raise ValueError(f"steps={steps} and draws={draws} were given; both must be at least 1.")
     if kind not in USUAL_BLANK:
-        raise ValueError(f"kind='{kind}' was given; curves are made for 'deletion' or 'insertion'.")
+        raise ValueError(f"kind={quote(kind)} was given; curves are made for 'deletion' or 'insertion'.")
     covered = Covered.prepare(net, cams, blank=blank or USUAL_BLANK[kind], batch=batch)
     walk = _Walk(covered, kind, torch.linspace(0, 1, steps + 1), (covered.ask_whole(), covered.ask_filler()))
     chance = {} if chance is None else chance

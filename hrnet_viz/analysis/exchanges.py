@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hrnet_viz.sites import quote, read_integer
+
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
 
@@ -36,14 +38,14 @@ def kept_exchanges(plan: Plan, number: int | None) -> tuple[str, ...]:
     modules = list_exchanges(plan)
     if number is None:
         return modules
-    choices = exchange_choices(plan)
-    if isinstance(number, bool) or number not in choices:
+    choices, asked = exchange_choices(plan), read_integer(number)
+    if asked not in choices:
         raise ValueError(
-            f"exchanges={number!r} was given. {plan.owner} has {len(modules)} exchanges; of these "
+            f"exchanges={quote(number)} was given. {plan.owner} has {len(modules)} exchanges; of these "
             f"{', '.join(map(str, choices))} can be kept: none, the last, the last of each stage, or all."
         )
     last_of_stage = {module.partition(".")[0]: module for module in modules}
-    return {0: (), 1: modules[-1:], 3: tuple(last_of_stage.values()), len(modules): modules}[number]
+    return {0: (), 1: modules[-1:], 3: tuple(last_of_stage.values()), len(modules): modules}[asked]
 
 
 def cut_paths(plan: Plan, number: int | None) -> frozenset[str]:

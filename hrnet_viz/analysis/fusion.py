@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hrnet_viz.sites import Site, SiteError
+from hrnet_viz.sites import Site, SiteError, quote
 from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class SumShares:
         if measure not in MEASURES:
             raise ValueError(f"There is no measure '{measure}'. Measures are: {', '.join(MEASURES)}.")
         if per not in _OVER:
-            raise ValueError(f"per='{per}' was given; a measure is taken per {', per '.join(_OVER)}.")
+            raise ValueError(f"per={quote(per)} was given; a measure is taken per {', per '.join(_OVER)}.")
         # A sum near 0 has the sign that rounding gave it, so this is asked in the type that the net computed in.
         exact = measure in ("decided", "opened", "closed")
         paths = self.contributions if exact else self.contributions.double()

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hrnet_viz.sites import quote
+
 How = Literal["cells", "bilinear"]
 Merge = Literal["mean", "max", "product"]
 
@@ -39,7 +41,7 @@ def upsample(maps: Tensor, size: tuple[int, int], how: How = "cells") -> Tensor:
         return functional.interpolate(maps[:, None], size=size, mode="nearest")[:, 0]
     if how == "bilinear":
         return functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-    raise ValueError(f"how='{how}' was given; maps are enlarged as 'cells' or 'bilinear'.")
+    raise ValueError(f"how={quote(how)} was given; maps are enlarged as 'cells' or 'bilinear'.")
 
 
 def scale_each(maps: Tensor) -> Tensor:
@@ -84,4 +86,4 @@ def merge(maps: Sequence[Tensor], how: Merge = "mean", *, scaled: bool = True, e
         return layers.amax(0)
     if how == "product":
         return layers.prod(0)
-    raise ValueError(f"how='{how}' was given; maps are merged by 'mean', 'max' or 'product'.")
+    raise ValueError(f"how={quote(how)} was given; maps are merged by 'mean', 'max' or 'product'.")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from hrnet_viz.sites import quote
 from hrnet_viz.tracing import evaluating
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def make_blank(x: Tensor, how: Blank) -> Tensor:
     if how == "mean":
         return torch.zeros_like(x)
     if how != "blur":
-        raise ValueError(f"blank='{how}' was given; parts are replaced by their 'mean' or by a 'blur'.")
+        raise ValueError(f"blank={quote(how)} was given; parts are replaced by their 'mean' or by a 'blur'.")
     sigma = BLUR * min(x.shape[2:])
     reach = min(round(3 * sigma), min(x.shape[2:]) - 1)
     steps = torch.arange(-reach, reach + 1, device=x.device, dtype=torch.float32)

@@ -29,7 +29,7 @@ def read_places(plan: Plan, sites: EditSites) -> tuple[Place, ...]:
     """
     found: dict[Place, None] = {}
     for site, channels in _pairs(sites):
-        for place in plan.places(site):
+        for place in plan.places([site]):
             found[place if channels is None else choose_channels(plan.sites[plan.resolve(str(place))], channels)] = None
     if not found:
         raise SiteError("No site was given to edit. Give an address such as 'stage3.1.fuse0<-2', or several.")

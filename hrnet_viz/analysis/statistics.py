@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hrnet_viz.sites import Place, Site
+from hrnet_viz.sites import Place, Site, quote
 from hrnet_viz.tracing import Trace
 
 Order = Literal["index", "mean", "max", "energy"]
@@ -121,7 +121,7 @@ def rank_channels(maps: Tensor, by: Order = "index") -> tuple[int, ...]:
         ValueError: no such order.
     """
     if by not in ORDERS:
-        raise ValueError(f"Channels can be ordered by {', '.join(ORDERS)}; '{by}' was given.")
+        raise ValueError(f"Channels can be ordered by {', '.join(ORDERS)}; {quote(by)} was given.")
     flat = maps.detach().double().flatten(1)
     if by == "index":
         return tuple(range(flat.shape[0]))

@@ -44,11 +44,12 @@ def list_items(plan: Plan, over: Over) -> tuple[Item, ...]:
     Raises:
         SiteError: an address that names no site.
     """
-    if over == "fuse_paths":
+    group = over if isinstance(over, str) else ""
+    if group == "fuse_paths":
         return _singles(plan, [site.name for site in plan.select(kind="fuse_path")])
-    if over == "branches":
+    if group == "branches":
         return _singles(plan, [site.name for site in plan.select(kind="branch")])
-    if over == "modules":
+    if group == "modules":
         modules: dict[str, list[Place]] = {}
         for path in plan.select(kind="fuse_path"):
             if path.branch != path.source:

@@ -20,6 +20,7 @@ import numpy as np
 from hrnet_viz.explorer.front_end import read_module, read_style
 from hrnet_viz.explorer.payload import Answer
 from hrnet_viz.explorer.server import Question, Server
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.figures.style import Picture
@@ -56,7 +57,7 @@ def write_page(path: Path, server: Server, choices: Mapping[str, Any], picture: 
         ValueError: another word for ``edits``.
     """
     if edits not in ("all", "chosen"):
-        raise ValueError(f"edits='{edits}' was given; a file holds 'all' edits or those of the 'chosen' site.")
+        raise ValueError(f"edits={quote(edits)} was given; a file holds 'all' edits or those of the 'chosen' site.")
     recorded = [(question, server.answer(question)) for question in list_questions(server, choices, edits)]
     names, pictures = server.album.thumbnails([choices["photo"]])
     recorded.append((("samples", 0), Answer(server.show_samples().meta | {"names": names}, pictures)))

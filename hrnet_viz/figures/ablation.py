@@ -21,7 +21,7 @@ from hrnet_viz.figures.style import (
     short,
     theme_colours,
 )
-from hrnet_viz.sites import SiteError, parse
+from hrnet_viz.sites import SiteError, parse, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.figures.diagrams.drawn import Diagram
@@ -151,7 +151,7 @@ def _check(sweep: Sweep, column: str) -> None:
     if not sweep.effects:
         raise ValueError("This sweep has no effects to draw: no photo was read, or it was interrupted at once.")
     if column not in MEANING:
-        raise ValueError(f"column='{column}' was given; a picture shows {', '.join(MEANING)}.")
+        raise ValueError(f"column={quote(column)} was given; a picture shows {', '.join(MEANING)}.")
 
 
 def _is_site(item: str) -> bool:

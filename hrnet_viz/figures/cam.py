@@ -25,7 +25,7 @@ from hrnet_viz.figures.cam_tiles import (
 from hrnet_viz.figures.sources import count
 from hrnet_viz.figures.streams import find_stream
 from hrnet_viz.figures.style import LARGE, MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, short, theme_colours
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, quote
 
 WIDTH = 10.0  # in
 LABELS = 0.95  # in, left of the rows
@@ -69,7 +69,7 @@ def cam_grid(
         ValueError: another kind or scale, or a shared scale for another method than HiResCAM.
     """
     if kind not in ("branch", "fuse_sum", "fuse_out"):
-        raise ValueError(f"kind='{kind}' was given; the grid has 'branch', 'fuse_sum' or 'fuse_out' sites.")
+        raise ValueError(f"kind={quote(kind)} was given; the grid has 'branch', 'fuse_sum' or 'fuse_out' sites.")
     cams = scaled(cams, scale)
     sites = cams.plan.select(kind=kind)
     tiles = share_limit([read_tile(cams, site, sample) for site in sites], wanted=scale != "own")
@@ -261,7 +261,7 @@ def scaled(cams: Cams, scale: Scale) -> Cams:
     """
     if scale not in ("own", "shared", "misleading"):
         raise ValueError(
-            f"scale='{scale}' was given; maps are drawn on their 'own', a 'shared' or a 'misleading' scale."
+            f"scale={quote(scale)} was given; maps are drawn on their 'own', a 'shared' or a 'misleading' scale."
         )
     return cams.per_area() if scale == "shared" else cams
 

@@ -15,6 +15,8 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap, to_hex, to_rgb
 from numpy.typing import NDArray
 
+from hrnet_viz.sites import quote
+
 Theme = Literal["light", "dark"]
 
 BRANCH_COLOURS = ("#0072b2", "#009e73", "#d55e00", "#cc79a7")
@@ -59,7 +61,7 @@ def theme_colours(theme: Theme) -> ThemeColours:
         ValueError: no such theme.
     """
     if theme not in THEMES:
-        raise ValueError(f"theme='{theme}' was given; a picture is drawn with theme='light' or theme='dark'.")
+        raise ValueError(f"theme={quote(theme)} was given; a picture is drawn with theme='light' or theme='dark'.")
     return THEMES[theme]
 
 

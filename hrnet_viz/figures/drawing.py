@@ -18,7 +18,7 @@ from hrnet_viz.figures.diagrams.whole_net import Detail, draw_net, find_columns
 from hrnet_viz.figures.style import Theme, default_theme
 from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.network.variants import find_variant
-from hrnet_viz.sites import SiteError
+from hrnet_viz.sites import SiteError, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.figures.diagrams.marks import Marks
@@ -55,7 +55,7 @@ def diagram(
     """
     if detail not in get_args(Detail):
         raise ValueError(
-            f"detail='{detail}' was given; a net is drawn with detail='stages' or detail='modules'. "
+            f"detail={quote(detail)} was given; a net is drawn with detail='stages' or detail='modules'. "
             "exchange_diagram(net, 'stage3.1') opens one module up."
         )
     net, size, theme = ready(net, size, theme)

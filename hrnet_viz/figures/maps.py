@@ -23,7 +23,7 @@ from hrnet_viz.figures.style import (
     show_map,
     theme_colours,
 )
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, quote
 from hrnet_viz.tracing import Trace
 
 GAP = 0.09  # in, between maps
@@ -63,7 +63,7 @@ def channel_grid(
         ValueError: the site has no spatial extent, or no such order or scale.
     """
     if scale not in ("map", "site"):
-        raise ValueError(f"scale='{scale}' was given; maps are scaled per 'map' or per 'site'.")
+        raise ValueError(f"scale={quote(scale)} was given; maps are scaled per 'map' or per 'site'.")
     if most < 1:
         raise ValueError(f"most={most} was given; a grid needs at least one channel.")
     maps = read_maps(trace, site, sample)

@@ -24,6 +24,7 @@ from hrnet_viz.figures.style import (
     show_map,
     theme_colours,
 )
+from hrnet_viz.sites import quote, read_integer
 
 WORDS = 0.4  # in, two lines above a map
 ONE_LINE = 0.21  # in, if there is only one
@@ -84,10 +85,11 @@ def choose_map(maps: SiteMaps, show: Show) -> tuple[Floats, str]:
     if show == "strongest":
         channel = rank_channels(torch.from_numpy(maps.values), "energy")[0]
         return maps.values[channel], f"channel {channel}"
-    if isinstance(show, int):
-        check_channel(maps, show)
-        return maps.values[show], f"channel {show}"
-    raise ValueError(f"show={show!r} was given; show 'energy', 'strongest', or a channel by its number.")
+    number = read_integer(show)
+    if number is not None:
+        check_channel(maps, number)
+        return maps.values[number], f"channel {number}"
+    raise ValueError(f"show={quote(show)} was given; show 'energy', 'strongest', or a channel by its number.")
 
 
 def check_channel(maps: SiteMaps, channel: int) -> None:

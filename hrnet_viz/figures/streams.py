@@ -20,7 +20,7 @@ from hrnet_viz.figures.style import (
     theme_colours,
 )
 from hrnet_viz.network.plan import Plan
-from hrnet_viz.sites import Site, SiteError, parse
+from hrnet_viz.sites import Site, SiteError, parse, quote
 from hrnet_viz.tracing import Trace
 
 WIDTH = 10  # in
@@ -57,7 +57,7 @@ def branches(
         ValueError: another word for ``after`` or ``show``.
     """
     if after not in ("branches", "exchange"):
-        raise ValueError(f"after='{after}' was given; look at a module after its 'branches' or after its 'exchange'.")
+        raise ValueError(f"after={quote(after)} was given; look at a module after its 'branches' or its 'exchange'.")
     sites = find_module(trace.plan, module, "branch" if after == "branches" else "fuse_out")
     maps = [read_maps(trace, site, sample) for site in sites]
     panels = [make_panel(one, show, f"{one.size} cells") for one in maps]
@@ -177,7 +177,7 @@ def find_stream(plan: Plan, branch: int) -> tuple[Site, ...]:
     """
     there = sorted({site.branch for site in plan.select(kind="fuse_out") if site.branch is not None})
     if branch not in there:
-        raise ValueError(f"branch={branch!r} was given; {plan.owner} has branches {', '.join(map(str, there))}.")
+        raise ValueError(f"branch={quote(branch)} was given; {plan.owner} has branches {', '.join(map(str, there))}.")
     if branch == 0:
         start = (*plan.select(kind="stem"), *plan.select(kind="stage1"))
     else:

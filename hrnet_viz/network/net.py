@@ -18,6 +18,7 @@ from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.blocks import Bottleneck, ConvNorm, HandOver, chain
 from hrnet_viz.network.exchange import HighResolutionModule
 from hrnet_viz.network.variants import FINAL_CHANNELS, HEAD_PLANES, STEM_CHANNELS, Variant, find_variant
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
@@ -113,7 +114,7 @@ class HRNet(nn.Module):
         """List the landmarks, or those of one kind, stage, module or branch; ``kind="inner"`` lists the inner ones.
 
         Raises:
-            ValueError: no such kind.
+            ValueError: no such kind, stage, module or branch.
         """
         return self.plan.select(kind=kind, stage=stage, module=module, branch=branch)
 
@@ -135,7 +136,7 @@ def hrnet(name: str, *, head: str = "classification", num_outputs: int = 1000) -
         ValueError: no such variant or head.
     """
     if head != "classification":
-        raise ValueError(f"head='{head}' was asked for, but only head='classification' is built so far.")
+        raise ValueError(f"head={quote(head)} was asked for, but only head='classification' is built so far.")
     if num_outputs < 1:
         raise ValueError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
     return HRNet(find_variant(name), num_outputs)

@@ -22,6 +22,7 @@ from hrnet_viz.sites import (
     is_pattern,
     match,
     quote,
+    read_integer,
     resolve,
     split_channels,
 )
@@ -181,12 +182,19 @@ class Plan:
         branch: int | None = None,
     ) -> tuple[Site, ...]:
         """List the landmarks, or those of one kind, stage, module, branch; ``kind="inner"`` lists the inner sites."""
-        if kind is not None and kind not in KINDS:
-            raise ValueError(f"There is no kind '{kind}' of site. Kinds are: {', '.join(KINDS)}.")
+        if kind is not None and str(kind) not in KINDS:
+            raise ValueError(f"There is no kind {quote(kind)} of site. Kinds are: {', '.join(KINDS)}.")
         pool = self.sites.values() if kind == "inner" else (step.site for step in self.steps)
-        wanted = {"kind": kind, "stage": stage, "module": module, "branch": branch}
-        given = {key: value for key, value in wanted.items() if value is not None}
-        return tuple(site for site in pool if all(getattr(site, key) == value for key, value in given.items()))
+        wanted: dict[str, object] = {} if kind is None else {"kind": kind}
+        for key, value in {"stage": stage, "module": module, "branch": branch}.items():
+            if value is not None:
+                there = sorted({getattr(step.site, key) for step in self.steps} - {None})
+                wanted[key] = read_integer(value)
+                if wanted[key] not in there:
+                    raise ValueError(
+                        f"{key}={quote(value)} was given; {self.owner} has {key} {', '.join(map(str, there))}."
+                    )
+        return tuple(site for site in pool if all(getattr(site, key) == value for key, value in wanted.items()))
 
     def downstream(self, names: str | Iterable[str]) -> set[str]:
         """Give every landmark that a change at one of the landmarks ``names`` reaches, without ``names`` themselves."""

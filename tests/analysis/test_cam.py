@@ -80,6 +80,10 @@ def test_in_batches_is_the_same_as_at_once(net):
     assert bit_by_bit.targets == at_once.targets
     with pytest.raises(ValueError, match="4 targets were given for 5 photos"):
         cam_in_batches(net, x, [0, 1, 2, 3])
+    with pytest.raises(ValueError, match="5 photos and batch=0 were given"):
+        cam_in_batches(net, x, batch=0)
+    with pytest.raises(ValueError, match="0 photos and batch=16 were given"):
+        cam_in_batches(net, [])
     with pytest.raises(ValueError, match="one method, the same sites"):
         join([at_once, cam(net, x, 0, sites=SITES, method="layercam")])
 

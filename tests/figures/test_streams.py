@@ -160,7 +160,7 @@ def test_sites_of_a_module():
     [
         (lambda t: branches(t, "stage9.9"), SiteError, "has no module 'stage9.9'. Its modules are: stage2.0, stage3.0"),
         (lambda t: branches(t, "stem"), SiteError, "has no module 'stem'"),
-        (lambda t: branches(t, "stage3.0", after="relu"), ValueError, "after its 'branches' or after its 'exchange'"),
+        (lambda t: branches(t, "stage3.0", after="relu"), ValueError, "after its 'branches' or its 'exchange'"),
         (lambda t: branches(t, "stage3.0", show=99), IndexError, "'stage3.0.branch0' has channels 0 to 15"),
         (lambda t: branches(t, "stage3.0", show="best"), ValueError, "show 'energy', 'strongest', or a channel"),
         (lambda t: branches(t, "stage3.0", sample=7), IndexError, "holds samples 0 to 1"),
