@@ -8,6 +8,7 @@ from the command line.
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -18,13 +19,15 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from hrnet_viz.analysis.interventions import How, Photos, describe_photos
-from hrnet_viz.analysis.sweep_files import Record, Shard, fingerprint, fingerprint_tensor
+from hrnet_viz.analysis.sweep_files import Record, Shard, claim, fingerprint, fingerprint_tensor
 from hrnet_viz.analysis.sweep_items import Item, Over, group_items, list_items
 from hrnet_viz.analysis.sweep_passes import Task, compute_pass
 from hrnet_viz.analysis.sweep_photos import Source, SweepPhotos, list_photos, read_block
 from hrnet_viz.analysis.sweep_table import Effect, Sweep
 from hrnet_viz.analysis.targets import Wishes, read_target
+from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.preparation import prepare
+from hrnet_viz.sites import quote, read_integer
 from hrnet_viz.tracing import Trace, trace
 
 if TYPE_CHECKING:
@@ -93,34 +96,39 @@ def sweep(
     rows = _check_rows(net, rows)
     units = _share(_divide(task, sources, rows), shard)
 
-    record = None if save is None else Record(Path(save), _describe(task, sources, rows), shard)
-    done = record.resume() if record else ()
-    effects, todo = _sort_out(units, done, record.unreadable if record else {})
-    if record is not None and len(effects) < len(done):
-        record.start_over_with(effects)  # the last pass was written in part
-    unreadable = dict(record.unreadable) if record else {}
-    finished = True
-    passes = _compute(task, sites, todo)
-    try:
-        with closing(passes):
-            for new, failed in tqdm(passes, total=len(todo), disable=not progress, unit="pass"):
-                unreadable.update(failed)
-                if record is not None:
-                    record.add(new, failed)
-                effects.extend(new)
-    except KeyboardInterrupt:
-        finished = False
-    if record is not None:
-        record.tell(finished=finished)
-    return Sweep(tuple(effects), record.settings if record else {}, tuple(sorted(unreadable.items())), finished)
+    with claim(save) as path:
+        record = None if path is None else Record(path, _describe(task, sources, rows), shard)
+        done = record.resume() if record else ()
+        effects, todo = _sort_out(units, done, record.unreadable if record else {})
+        if record is not None and len(effects) < len(done):
+            record.start_over_with(effects)  # the last pass was written in part
+        unreadable = dict(record.unreadable) if record else {}
+        finished = True
+        passes = _compute(task, sites, todo)
+        try:
+            with closing(passes):
+                for new, failed in tqdm(passes, total=len(todo), disable=not progress, unit="pass"):
+                    unreadable.update(failed)
+                    if record is not None:
+                        record.add(new, failed)
+                    effects.extend(new)
+        except KeyboardInterrupt:
+            finished = False
+        if finished and unreadable and len(unreadable) == len(sources):
+            name, reason = next(iter(unreadable.items()))
+            raise PhotoError(f"None of the {len(sources)} photos could be read; the first is '{name}'. {reason}")
+        if record is not None:
+            record.tell(finished=finished)
+        return Sweep(tuple(effects), record.settings if record else {}, tuple(sorted(unreadable.items())), finished)
 
 
 def _check_rows(net: HRNet, rows: int | None) -> int:
     if rows is None:
         return ROWS.get(next(net.parameters()).device.type, ROWS["cpu"])
-    if rows < 1:
-        raise ValueError(f"rows={rows} was given; a pass has at least one row.")
-    return rows
+    number = read_integer(rows)
+    if number is None or number < 1:
+        raise ValueError(f"rows={quote(rows)} was given; a pass has at least one row, in whole numbers.")
+    return number
 
 
 def _divide(task: Task, sources: Sequence[Source], rows: int) -> list[_Unit]:
@@ -203,4 +211,6 @@ def _describe_reference(net: HRNet, photos: Photos | None) -> str | None:
 if __name__ == "__main__":
     from hrnet_viz.analysis.sweep_command import main
 
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a word, as any command
     sys.exit(main())

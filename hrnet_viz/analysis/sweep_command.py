@@ -10,10 +10,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hrnet_viz.analysis.sweep_files import Shard, merge_sweeps
 from hrnet_viz.analysis.sweep_items import GROUPS
 from hrnet_viz.analysis.sweep_table import Sweep
+
+if TYPE_CHECKING:
+    from hrnet_viz.data.photo import Photo
 
 INTERRUPTED = 130
 """Exit status of a command that Ctrl-C ended."""
@@ -21,16 +25,17 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit status: 0, 1 if a photo could not be read, 2 for an error, 130 after Ctrl-C."""
-    given = _parser().parse_args(arguments)
+    given, left_out = _parser().parse_args(arguments), list[str]()
     try:
-        result = merge_sweeps(given.shards, given.out) if given.command == "merge" else _run(given)
+        result = merge_sweeps(given.shards, given.out) if given.command == "merge" else _run(given, left_out)
     except (ValueError, OSError, TypeError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return _report(result, given.out)
+    left_out += [f"{name}: {reason}" for name, reason in result.unreadable]
+    return _report(result, given.out, left_out)
 
 
-def _run(given: argparse.Namespace) -> Sweep:
+def _run(given: argparse.Namespace, left_out: list[str]) -> Sweep:
     from hrnet_viz.analysis.sweep import sweep
     from hrnet_viz.devices import device
     from hrnet_viz.weights.loading import load
@@ -43,7 +48,7 @@ def _run(given: argparse.Namespace) -> Sweep:
         over,
         _read_how(given.how),
         target=given.target,
-        reference=_all_photos(given.reference),
+        reference=_read_reference(given.reference, left_out),
         donor=given.donor,
         seed=given.seed,
         rows=given.rows,
@@ -53,14 +58,13 @@ def _run(given: argparse.Namespace) -> Sweep:
     )
 
 
-def _report(result: Sweep, out: Path) -> int:
+def _report(result: Sweep, out: Path, left_out: Sequence[str]) -> int:
     sys.stdout.write(f"{result!r} -> {out}\n")
-    for name, reason in result.unreadable:
-        sys.stderr.write(f"Left out: {name}: {reason}\n")
+    sys.stderr.writelines(f"Left out: {line}\n" for line in left_out)
     if not result.finished:
         sys.stderr.write("Interrupted. The same command goes on from here.\n")
         return INTERRUPTED
-    return 1 if result.unreadable else 0
+    return 1 if left_out else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -75,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--photos", nargs="+", required=True, help="a folder, or photos")
     run.add_argument("--over", nargs="+", default=["fuse_paths"], help=f"{', '.join(GROUPS)}, a site, or several sites")
     run.add_argument("--how", default="zero", help="zero, mean, noise, patch, or a factor")
-    run.add_argument("--target", help="a class; by default each photo's own top class")
+    run.add_argument("--target", help="a class, by number if it has no name; by default each photo's own top class")
     run.add_argument("--reference", nargs="+", help="a folder or photos, for --how mean and noise")
     run.add_argument("--donor", help="a photo, for --how patch")
     run.add_argument("--seed", type=int, default=0, help="for --how noise")
@@ -108,16 +112,21 @@ def _read_how(text: str) -> str | float:
         return text
 
 
-def _all_photos(given: Sequence[str] | None) -> list[Path] | None:
-    """Give the photos of a reference: those named, or all of a folder."""
-    from hrnet_viz.analysis.sweep_photos import ENDINGS
+def _read_reference(given: Sequence[str] | None, left_out: list[str]) -> list[Photo] | None:
+    """Read the photos of a reference, those named and all of the folders named; what can't be read is left out."""
+    from hrnet_viz.analysis.sweep_photos import find_files
+    from hrnet_viz.data.photo import PhotoError
+    from hrnet_viz.data.reading import read_image
 
     if given is None:
         return None
     found = []
-    for path in map(Path, given):
-        inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in ENDINGS) if path.is_dir() else [path]
-        found += inside
+    for path in (Path(one).expanduser() for one in given):
+        for file in map(path.joinpath, find_files(path)) if path.is_dir() else [path]:
+            try:
+                found.append(read_image(file))
+            except PhotoError as error:
+                left_out.append(f"{file.name} of the reference: {error}")
     if not found:
-        raise ValueError(f"There is no photo in {', '.join(given)} to take a mean over.")
+        raise ValueError(f"No photo of the reference could be read. {left_out[0]}")
     return found

@@ -9,18 +9,58 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from hrnet_viz.analysis.sweep_table import HEADER, Effect, Sweep, format_rows, parse_rows
+from hrnet_viz.analysis.sweep_table import HEADER, Effect, Sweep, format_rows, read_rows, read_sweep
 
 Shard = tuple[int, int]
 """(k, n): the k-th of n parts, counted from 1."""
+
+
+@contextmanager
+def claim(save: str | Path | None) -> Iterator[Path | None]:
+    """Check where a table goes, before anything is computed for it, and keep other writers out until it is done.
+
+    Raises:
+        ValueError: a name that does not end in .csv, a folder, a place that can't be written, or another writer.
+    """
+    if save is None:
+        yield None
+        return
+    path = Path(save).expanduser()
+    if path.suffix.lower() != ".csv":
+        raise ValueError(
+            f"'{path.name}' was given to save to; the table's name ends in .csv (its record, in .json, lies beside it)."
+        )
+    lock = FileLock(path.with_name(f"{path.name}.lock"), timeout=0)
+    try:
+        for file in (path, path.with_suffix(".json")):
+            if file.is_dir():
+                raise IsADirectoryError(0, "it is a folder", str(file))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for file in [path, Path(lock.lock_file)] if path.exists() else [Path(lock.lock_file)]:
+            file.open("a").close()
+        lock.acquire()
+    except Timeout as error:
+        raise ValueError(
+            f"'{path.name}' is being written by another process. Wait for it, or save elsewhere."
+        ) from error
+    except OSError as error:
+        raise ValueError(f"'{error.filename or path}' can't be written: {error.strerror}. Save elsewhere.") from error
+    try:
+        yield path
+    finally:
+        with suppress(OSError):  # Windows removes no file that is open
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 @dataclass
@@ -40,15 +80,14 @@ class Record:
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def resume(self) -> tuple[Effect, ...]:
-        """Give the rows that are there already; make the files if there are none.
+        """Give the rows that are there already.
 
         Raises:
             ValueError: files that belong to another sweep; the message says what differs.
         """
         if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_text(HEADER, encoding="utf8", newline="")
-            self.tell(finished=False)
+            if self.path.with_suffix(".json").exists():
+                _read_told(self.path)  # what is no record of a sweep is not written over
             return ()
         told = _read_told(self.path)
         asked = {**self.settings, "shard": list(self.shard)}
@@ -60,22 +99,30 @@ class Record:
             )
         self.unreadable.update(told["unreadable"])
         text = self.path.read_text(encoding="utf8")
-        there = parse_rows(text[: text.rfind("\n") + 1])
+        there = read_rows(text[: text.rfind("\n") + 1], self.path)
         if not text.endswith("\n"):  # a write that was cut off left half a line
             self.start_over_with(there)
         return there
 
     def start_over_with(self, effects: Sequence[Effect]) -> None:
         """Replace the table by these rows, at once or not at all."""
-        draft = self.path.with_suffix(".part")
+        draft = self.path.with_name(f"{self.path.name}.part")
         draft.write_text(HEADER + format_rows(effects), encoding="utf8", newline="")
         os.replace(draft, self.path)  # noqa: PTH105  # one word for "atomically"
 
     def add(self, effects: Sequence[Effect], failed: Mapping[str, str]) -> None:
-        """Add the rows of a pass to the table in one write, and what could not be read for it to what is told."""
-        if failed:  # first, so that a pass whose rows are all there is known to be whole
-            self.unreadable.update(failed)
+        """Add the rows of a pass to the table in one write, and what could not be read for it to what is told.
+
+        The files come with the first rows: a sweep that fails at once leaves none.
+        """
+        self.unreadable.update(failed)
+        started = self.path.exists()
+        if not effects and not started:
+            return
+        if failed or not started:  # first, so that a pass whose rows are all there is known to be whole
             self.tell(finished=False)
+        if not started:
+            self.start_over_with([])
         with self.path.open("a", encoding="utf8", newline="") as file:
             file.write(format_rows(effects))
 
@@ -87,6 +134,8 @@ class Record:
             "finished": finished,
             "unreadable": dict(sorted(self.unreadable.items())),
         }
+        if finished and not self.path.exists():  # a part without any row
+            self.start_over_with([])
         draft = self.path.with_suffix(".json.part")
         draft.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
         os.replace(draft, self.path.with_suffix(".json"))  # noqa: PTH105
@@ -118,12 +167,13 @@ def merge_sweeps(shards: Sequence[str | Path], to: str | Path) -> Sweep:
         given = ", ".join(f"{one['shard'][0]}/{one['shard'][1]}" for one in told)
         raise ValueError(f"The shards {given} were given; 1/{count} to {count}/{count}, once each, were expected.")
     in_order = [path for _, path in sorted(zip(numbers, paths, strict=True))]
-    effects = [effect for path in in_order for effect in parse_rows(path.read_text(encoding="utf8"))]
-    record = Record(Path(to), told[0]["settings"])
-    for one in told:
-        record.unreadable.update(one["unreadable"])
-    record.start_over_with(effects)
-    record.tell(finished=True)
+    effects = [effect for path in in_order for effect in read_sweep(path).effects]
+    with claim(to) as table:
+        record = Record(table or Path(to), told[0]["settings"])
+        for one in told:
+            record.unreadable.update(one["unreadable"])
+        record.start_over_with(effects)
+        record.tell(finished=True)
     return Sweep(tuple(effects), record.settings, tuple(sorted(record.unreadable.items())))
 
 
@@ -150,7 +200,7 @@ def _read_told(path: Path) -> dict[str, Any]:
     try:
         told: dict[str, Any] = json.loads(beside.read_text(encoding="utf8"))
         missing = {"settings", "shard", "finished", "unreadable"} - told.keys()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise ValueError(
             f"'{path.name}' needs '{beside.name}' beside it, which tells how it was made; it can't be read ({error})."
         ) from error

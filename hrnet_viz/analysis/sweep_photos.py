@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 import torch
 from torch import Tensor
@@ -46,23 +46,32 @@ def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
 
     Args:
         net: prepares them.
-        photos: a folder, with all below it, in the order of their names; a photo or several, as Photo, path or array; a
-            ready tensor (N, 3, H, W); or a trace.
+        photos: a folder, with all below it, in the order of their names; a photo, as Photo, path or array; several of
+            these, where the folder's name stands before those of its photos; a ready tensor (N, 3, H, W); or a trace.
 
     Raises:
-        ValueError: no photo at all.
+        ValueError: no photo at all, an empty folder, or a single photo that cannot be read.
     """
     if isinstance(photos, (Tensor, Trace)):
         x = photos.input.detach() if isinstance(photos, Trace) else prepare(net, photos)
         known = [photo.name for photo in photos.photos] if isinstance(photos, Trace) else []
         names = known or [f"photo {number}" for number in range(len(x))]
         return _distinct(Source(name, partial(x.narrow, 0, row, 1)) for row, name in enumerate(names))
-    if isinstance(photos, (str, Path)) and Path(photos).is_dir():
-        return _list_folder(net, Path(photos))
-    several = list(photos) if isinstance(photos, (list, tuple)) else [photos]
+    if _is_folder(photos):
+        return _distinct(_list_folder(net, Path(photos).expanduser()))
+    several = photos if isinstance(photos, (list, tuple)) else [photos]
     if not several:
         raise ValueError("No photo was given to sweep over. Give a photo, several, or a folder.")
-    return _distinct(_one(net, number, one) for number, one in enumerate(several))
+    sources: list[Source] = []
+    for number, one in enumerate(several):
+        if _is_folder(one):
+            folder = Path(one).expanduser().resolve()
+            sources += [Source(f"{folder.name}/{each.name}", each.read) for each in _list_folder(net, folder)]
+        else:
+            sources.append(_one(net, number, one))
+    if len(sources) == 1:
+        sources[0].read()  # there is nothing to go on with without it
+    return _distinct(sources)
 
 
 def read_block(sources: Iterable[Source]) -> tuple[list[str], Tensor | None, dict[str, str]]:
@@ -77,7 +86,23 @@ def read_block(sources: Iterable[Source]) -> tuple[list[str], Tensor | None, dic
     return names, torch.cat(tensors) if tensors else None, unreadable
 
 
+def _is_folder(photos: object) -> TypeGuard[str | Path]:
+    try:
+        return isinstance(photos, (str, Path)) and Path(photos).expanduser().is_dir()
+    except (OSError, RuntimeError):  # too long a name, or no home: read_image has the sentence
+        return False
+
+
 def _list_folder(net: HRNet, folder: Path) -> tuple[Source, ...]:
+    return tuple(Source(name, partial(_prepare_file, net, folder, name)) for name in find_files(folder))
+
+
+def find_files(folder: Path) -> list[str]:
+    """Return the photos of a folder and of all below it, by their paths inside it, sorted.
+
+    Raises:
+        ValueError: there is none.
+    """
     found = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
@@ -87,7 +112,7 @@ def _list_folder(net: HRNet, folder: Path) -> tuple[Source, ...]:
         raise ValueError(
             f"There is no photo in the folder '{folder.name}'. Photos end in {', '.join(sorted(ENDINGS))}."
         )
-    return tuple(Source(name, partial(_prepare_file, net, folder, name)) for name in found)
+    return found
 
 
 def _one(net: HRNet, number: int, photo: Any) -> Source:
@@ -112,10 +137,12 @@ def _prepare_file(net: HRNet, folder: Path, name: str) -> Tensor:
 
 def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
     """Number those that share a name, so that each row of the table tells its photo."""
-    seen: dict[str, int] = {}
-    result = []
+    result: dict[str, Source] = {}
     for source in sources:
-        seen[source.name] = seen.get(source.name, 0) + 1
-        again = seen[source.name]
-        result.append(source if again == 1 else Source(f"{source.name} ({again})", source.read))
-    return tuple(result)
+        name = first = source.name.encode("utf8", "replace").decode()  # a file's name may be no text
+        again = 1
+        while name in result:
+            again += 1
+            name = f"{first} ({again})"
+        result[name] = Source(name, source.read)
+    return tuple(result.values())

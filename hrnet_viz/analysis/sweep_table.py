@@ -134,9 +134,16 @@ class Sweep:
         return found
 
     def save(self, path: str | Path) -> Path:
-        """Write the table as CSV and give its path."""
-        path = Path(path)
-        path.write_text(HEADER + format_rows(self.effects), encoding="utf8", newline="")
+        """Write the table as CSV and give its path.
+
+        Raises:
+            ValueError: a place that can't be written.
+        """
+        path = Path(path).expanduser()
+        try:
+            path.write_text(HEADER + format_rows(self.effects), encoding="utf8", newline="")
+        except OSError as error:
+            raise ValueError(f"'{path}' can't be written: {error.strerror}. Save elsewhere.") from error
         return path
 
 
@@ -152,33 +159,44 @@ def format_rows(effects: Iterable[Effect]) -> str:
 HEADER = ",".join(COLUMNS) + "\n"
 
 
-def parse_rows(text: str) -> tuple[Effect, ...]:
+def read_rows(text: str, path: Path) -> tuple[Effect, ...]:
     """Read CSV text back.
 
     Raises:
-        ValueError: a header that is not that of a sweep's table.
+        ValueError: text that is no table of a sweep, a row that can't be read, or one that is there twice.
     """
+    where = f"'{path.name}' is no table of a sweep, or is damaged"
     rows = list(csv.reader(io.StringIO(text)))
     if not rows or tuple(rows[0]) != COLUMNS:
-        raise ValueError("its first line is not the names of the columns")
-    return tuple(_read_row(row) for row in rows[1:])
-
-
-def _read_row(row: Sequence[str]) -> Effect:
-    values: dict[str, Any] = {name: _read(name, cell) for name, cell in zip(COLUMNS, row, strict=True)}
-    return Effect(**values)
+        raise ValueError(f"{where}: its first line is not the names of the columns.")
+    effects: dict[tuple[str, str], Effect] = {}
+    for number, row in enumerate(rows[1:], start=2):
+        try:
+            values: dict[str, Any] = {name: _read(name, cell) for name, cell in zip(COLUMNS, row, strict=True)}
+        except ValueError as error:
+            raise ValueError(f"{where}: line {number} can't be read.") from error
+        effect = Effect(**values)
+        if effects.setdefault((effect.photo, effect.item), effect) is not effect:
+            raise ValueError(f"{where}: {effect.item} of {effect.photo} is there twice (line {number}).")
+    return tuple(effects.values())
 
 
 def read_sweep(path: str | Path) -> Sweep:
     """Read the table of a sweep from a CSV file.
 
     Raises:
-        ValueError: a file that is no such table.
+        ValueError: no file, or one that is no such table.
     """
+    path = Path(path).expanduser()
     try:
-        return Sweep(parse_rows(Path(path).read_text(encoding="utf8")))
-    except ValueError as error:
-        raise ValueError(f"'{Path(path).name}' is no table of a sweep, or is damaged: {error}.") from error
+        text = path.read_text(encoding="utf8")
+    except OSError as error:
+        raise ValueError(
+            f"'{path}' can't be read: {error.strerror}. Give the table that a sweep was saved to."
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path.name}' is no table of a sweep: it is no text.") from error
+    return Sweep(read_rows(text, path))
 
 
 def shortest(values: Tensor) -> list[float]:

@@ -219,13 +219,17 @@ def find_class(owner: Named, name: ClassName) -> int:
 
     Args:
         owner: a net or a prediction.
-        name: an index, or a name; case and the difference between "_" and " " don't matter.
+        name: an index (as a text too, if outputs have no names), or a name; case and the difference between "_" and
+            " " don't matter.
 
     Raises:
         ValueError: no such class; the message names the nearest ones.
         TypeError: neither a name nor a number.
     """
-    names, number = output_names(owner), read_integer(name)
+    names = output_names(owner)
+    named = len(owner.classes) == len(names)
+    # A command line can give a number as a text only; where there are names it would be a guess.
+    number = int(name) if isinstance(name, str) and name.isdecimal() and not named else read_integer(name)
     if number is not None:
         if 0 <= number < len(names):
             return number
@@ -234,7 +238,6 @@ def find_class(owner: Named, name: ClassName) -> int:
         raise TypeError(f"{quote(name)} was given as a class. Give its name, or its number from 0 to {len(names) - 1}.")
     if name in names:
         return names.index(name)
-    named = len(owner.classes) == len(names)
     plain = [_plain(known) for known in names]
     found = [number for number, known in enumerate(plain) if known == _plain(name)] or [
         number for number, known in enumerate(owner.classes) if named and _plain(known) == _plain(name)

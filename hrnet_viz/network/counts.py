@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from hrnet_viz.network.net import HRNet
+from hrnet_viz.network.net import SMALLEST_SIDE, HRNet
 from hrnet_viz.network.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -39,7 +39,12 @@ def count_sites(net: HRNet, height: int = 224, width: int = 224) -> dict[str, Co
         net: the net; one built on the "meta" device will do.
         height: photo height in px.
         width: photo width in px.
+
+    Raises:
+        ValueError: a side under 32 px.
     """
+    if min(height, width) < SMALLEST_SIDE:
+        raise ValueError(f"{height} x {width} px was given; each side of a photo has at least {SMALLEST_SIDE} px.")
     return {
         step.name: sum(
             (

@@ -1,7 +1,9 @@
 """A sweep over a folder: resumable, in shards, with photos that cannot be read; and the command line."""
 
 import copy
+import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,9 +160,119 @@ def test_an_empty_folder_and_one_without_a_single_photo(net, folder, tmp_path):
         sweep(net, tmp_path / "empty")
     for name in GOOD:
         (folder / name).write_bytes(b"")
-    result = sweep(net, folder, OVER)
-    assert len(result.unreadable) == 6
-    assert result.effects == ()
+    with pytest.raises(hv.PhotoError, match=r"None of the 6 photos could be read; the first is 'a\.png'"):
+        sweep(net, folder, OVER, save=tmp_path / "effects.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "photos"]
+
+
+@pytest.mark.parametrize("photos", ["typo.jpg", None, 3, ["typo.jpg", "other.jpg"], [None], {}, object()])
+def test_what_is_no_photo_is_no_empty_sweep(net, photos, tmp_path):
+    with pytest.raises((hv.PhotoError, TypeError)):
+        hv.sweep(net, photos, ["stem"], save=tmp_path / "effects.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_that_is_no_photo_among_others_is_told(net, folder):
+    result = hv.sweep(net, ["typo.jpg", hv.photo("cat"), folder / "a.png"], ["stem"])
+    assert result.photos == ("cat", "a.png")
+    assert [name for name, _ in result.unreadable] == ["typo.jpg"]
+
+
+def test_several_folders(net, folder, tmp_path):
+    (tmp_path / "B" / "photos").mkdir(parents=True)
+    for name in ("a.png", "a (2).png"):
+        (tmp_path / "B" / "photos" / name).write_bytes((folder / "a.png").read_bytes())
+    result = hv.sweep(net, [folder, str(tmp_path / "B" / "photos"), folder / "a.png"], ["stem"])
+    again = ("photos/a (2).png", "photos/a.png (2)", "a.png")
+    assert result.photos == (*(f"photos/{name}" for name in GOOD), *again)
+    assert [name for name, _ in result.unreadable] == ["photos/c.jpg"]
+
+
+def test_names_that_look_numbered_stay_apart(net):
+    cat = hv.photo("cat")
+    photos = [cat, dataclasses.replace(cat, name="cat (2)"), cat, dataclasses.replace(cat, name="\udcff")]
+    assert sweep(net, photos, "modules").photos == ("cat", "cat (2)", "cat (3)", "?")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("effects.json", r"'effects\.json' was given to save to; the table's name ends in \.csv"),
+        ("effects", "ends in .csv"),
+        ("effects.part", "ends in .csv"),
+        ("effects.csv.gz", "ends in .csv"),
+        ("folder.csv", "folder.csv' can't be written: it is a folder"),
+        ("beside.csv", "beside.json' can't be written: it is a folder"),
+        ("notes.txt/effects.csv", "can't be written: .*Save elsewhere"),
+        ("mine.csv", r"'mine\.json' does not tell .*; it is no record of a sweep"),
+        ("list.csv", r"needs 'list\.json' beside it"),
+        ("locked/effects.csv", "can't be written: Permission denied"),
+        ("fixed.csv", "can't be written: Permission denied"),
+    ],
+)
+def test_where_it_goes_is_looked_at_before_anything_is_computed(net, tmp_path, monkeypatch, name, sentence):
+    for folder in ("folder.csv", "beside.json", "locked"):
+        (tmp_path / folder).mkdir()
+    for file, text in {"notes.txt": "", "mine.json": "{}", "list.json": "[1]", "fixed.csv": "x"}.items():
+        (tmp_path / file).write_text(text)
+    real = Path.open
+
+    def refuse(path, *mode, **options):  # whoever runs the tests may be allowed everything
+        if path.parent.name == "locked" or path.name == "fixed.csv":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *mode, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(sweep_module, "trace", lambda *_, **__: pytest.fail("computed before it looked"))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ValueError, match=sentence):
+        hv.sweep(net, hv.photo("cat"), ["stem"], save=tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (tmp_path / "mine.json").read_text() == "{}"
+
+
+def test_home_is_understood_and_a_failure_leaves_nothing(net, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ValueError, match="needs another photo"):
+        hv.sweep(net, hv.photo("cat"), ["stem"], "patch", save="~/effects.csv")
+    assert not list(tmp_path.iterdir())
+    result = hv.sweep(net, hv.photo("cat"), ["stem"], save="~/effects.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["effects.csv", "effects.json"]
+    assert hv.read_sweep("~/effects.csv").effects == result.effects
+    assert result.save("~/copy.csv") == tmp_path / "copy.csv"
+    for write in (lambda: result.save("~/nodir/copy.csv"), lambda: hv.read_sweep("~/nodir/copy.csv")):
+        with pytest.raises(ValueError, match=r"nodir.copy\.csv' can't be (written|read): No such file or directory\."):
+            write()
+
+
+def test_a_second_writer_is_refused_and_doubles_are_not_read(net, tmp_path, monkeypatch):
+    path, real = tmp_path / "effects.csv", sweep_module.compute_pass
+    second = []
+
+    def compute(*given):
+        if not second:
+            with pytest.raises(ValueError, match=r"'effects\.csv' is being written by another process") as caught:
+                hv.sweep(net, hv.photo("cat"), ["stem"], save=path)
+            second.append(caught)
+        return real(*given)
+
+    monkeypatch.setattr(sweep_module, "compute_pass", compute)
+    result = hv.sweep(net, hv.photo("cat"), ["stem", "stage1"], save=path)
+    assert second
+    assert hv.read_sweep(path).effects == result.effects
+    path.write_text(path.read_text() + path.read_text().splitlines()[1] + "\n")
+    for use in (lambda: hv.read_sweep(path), lambda: hv.sweep(net, hv.photo("cat"), ["stem", "stage1"], save=path)):
+        with pytest.raises(ValueError, match=r"is damaged: stem of cat is there twice \(line 4\)"):
+            use()
+    path.write_text(path.read_text().replace("zero", "zero,", 1))
+    with pytest.raises(ValueError, match=r"is damaged: line 2 can't be read"):
+        hv.read_sweep(path)
+
+
+@pytest.mark.parametrize("rows", [0, -1, 2.5, "8", True])
+def test_rows_are_a_whole_number(net, rows):
+    with pytest.raises(ValueError, match="a pass has at least one row, in whole numbers"):
+        hv.sweep(net, hv.photo("cat"), ["stem"], rows=rows)
 
 
 @pytest.fixture
@@ -185,6 +297,22 @@ def test_the_command_line(net, command, folder, tmp_path, capsys):
     mean = ["--how", "mean", "--reference", folder, "--out", tmp_path / "mean.csv"]
     assert command(*run, *mean) == 0
     assert "mean of 5 photos" in (tmp_path / "mean.csv").read_text()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "c.jpg").write_bytes(b"no photo at all")
+    two = ["run", "--photos", folder, folder / "more", "--over", "stem", "--quiet", "--how", "mean", "--target", "3"]
+    assert command(*two, "--reference", folder, tmp_path / "odd", "--out", tmp_path / "two.csv") == 1
+    assert "Left out: c.jpg of the reference: " in capsys.readouterr().err
+    assert {effect.photo for effect in read_sweep(tmp_path / "two.csv").effects} == {
+        *(f"photos/{name}" for name in GOOD),
+        "more/e.png",
+    }
+    assert {effect.target for effect in read_sweep(tmp_path / "two.csv").effects} == {"output 3"}
+    assert command(*two, "--reference", tmp_path / "odd", "--out", tmp_path / "none.csv") == 2
+    assert "No photo of the reference could be read. c.jpg" in capsys.readouterr().err
+    assert command(*run, "--out", tmp_path / "x.json") == 2
+    assert command(*run, "--rows", "0", "--out", tmp_path / "x.csv") == 2
+    assert command("run", "--photos", "typo.jpg", "--quiet", "--out", tmp_path / "x.csv") == 2
+    assert not list(tmp_path.glob("x.*"))
     capsys.readouterr()
     assert command("run", "--photos", folder, "--over", "stage9", "--out", tmp_path / "x.csv") == 2
     assert "has no site 'stage9'" in capsys.readouterr().err

@@ -1,6 +1,9 @@
 """The nine nets are the published ones: keys, shapes, outputs, parameters, multiply-adds, sizes."""
 
 import copy
+import signal
+import subprocess
+import sys
 
 import pytest
 import timm
@@ -114,6 +117,20 @@ def test_wrong_input_gets_a_sentence(given, words, twins):
 def test_wrong_request_gets_a_sentence(arguments, words):
     with pytest.raises(ValueError, match=words):
         hrnet(**arguments)
+
+
+@pytest.mark.parametrize("size", [(0, 0), (-64, 64), (64, 31)])
+def test_the_command_line_knows_how_small_a_photo_may_be(size, capsys):
+    assert main(["variants", "--size", *map(str, size)]) == 2
+    assert "each side of a photo has at least 32 px" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="Windows has no such signal")
+def test_a_reader_that_leaves_early_is_no_error():
+    words = [sys.executable, "-m", "hrnet_viz", "sites", "hrnet_w64"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        command.stdout.close()
+        assert command.stderr.read() == b""
 
 
 def test_short_names_are_understood():
