@@ -134,7 +134,8 @@ def read_predictions(trace: Trace) -> tuple[Prediction, ...]:
     """Read the predictions off a trace that kept the logits, one per photo."""
     logits = trace["logits"].detach().cpu()
     photos = trace.photos or (None,) * len(logits)
-    return tuple(Prediction(trace.classes, row, photo) for row, photo in zip(logits, photos, strict=True))
+    classes = trace.classes if len(trace.classes) == logits.shape[1] else ()  # those of another head name nothing
+    return tuple(Prediction(classes, row, photo) for row, photo in zip(logits, photos, strict=True))
 
 
 def describe(prediction: Prediction, photo: Photo | None = None, *, k: int = 3) -> str:

@@ -84,6 +84,7 @@ class Explorer(anywidget.AnyWidget):
     edited = traitlets.Unicode().tag(sync=True)
     factor = traitlets.Float(1.0, min=0.0, max=LARGEST_FACTOR).tag(sync=True)
     theme = _choice("theme")
+    _wanted: int | None = None
 
     def __init__(self, net: HRNet, photo: ImageSource | Sequence[ImageSource], **state: Any) -> None:
         """Open an explorer; see ``explore``."""
@@ -156,7 +157,15 @@ class Explorer(anywidget.AnyWidget):
 
     @traitlets.validate("site", "edited")
     def _check_site(self, proposal: dict[str, Any]) -> str:
-        return self._server.net.plan.resolve(proposal["value"])
+        plan, address = self._server.net.plan, proposal["value"]
+        if proposal["trait"].name != "site":
+            return plan.resolve(address)
+        place = plan.place(address)
+        if place.site.name != self.site:
+            self._wanted = place.channel  # "stage3.1.out0[5]" names the channel too
+        elif place.channel is not None:
+            self.channel = place.channel
+        return place.site.name
 
     @traitlets.validate("photo")
     def _check_photo(self, proposal: dict[str, Any]) -> str:
@@ -178,7 +187,9 @@ class Explorer(anywidget.AnyWidget):
 
     @traitlets.observe("site")
     def _keep_channel(self, _change: object) -> None:
-        self.channel = min(self.channel, self._server.net.plan.sites[self.site].channels - 1)
+        wanted, self._wanted = self._wanted, None
+        last = self._server.net.plan.sites[self.site].channels - 1
+        self.channel = min(self.channel, last) if wanted is None else wanted
 
 
 def explore(net: HRNet, photo: ImageSource | Sequence[ImageSource], **state: Any) -> Explorer:

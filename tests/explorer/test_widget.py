@@ -54,6 +54,25 @@ def test_a_published_name_and_an_inner_site_are_understood(explorer):
     assert explorer.site == "stage3.0.branch0.block1.bn1"
 
 
+def test_an_address_may_name_the_channel(explorer, small_net):
+    explorer.site = "stage4.0.out0[5]"
+    assert (explorer.site, explorer.channel) == ("stage4.0.out0", 5)
+    explorer.site = "stage4.0.out0[3]"
+    assert (explorer.site, explorer.channel) == ("stage4.0.out0", 3)
+    explorer.site = "stage4.0.out1"
+    assert explorer.channel == 3
+    for wrong in ("stage4.0.out0[99]", "stage4.0.out0[3,5]"):
+        with (
+            pytest.raises(SiteError, match=r"channels")
+            if "99" in wrong
+            else pytest.raises(ValueError, match="give one")
+        ):
+            explorer.site = wrong
+        assert (explorer.site, explorer.channel) == ("stage4.0.out1", 3)
+    made = explore(small_net, hv.photo("cat"), site="stage4.0.out0[5]")
+    assert (made.site, made.channel) == ("stage4.0.out0", 5)
+
+
 def test_the_channel_stays_within_the_site(explorer):
     explorer.site = "stage1"
     explorer.channel = 100
