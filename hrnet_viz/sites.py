@@ -185,17 +185,18 @@ def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:
 
 
 def parse(name: str) -> Address:
-    """Take an address apart.
+    """Take an address apart; ``split_channels`` tells the channels in it.
 
     Raises:
         SiteError: it follows no pattern of the language; the message shows the patterns.
     """
+    address, _ = split_channels(name)
     for kind, pattern in _PATTERNS:
-        if found := pattern.fullmatch(name):
+        if found := pattern.fullmatch(address):
             groups = found.groupdict()
             inner = groups.pop("inner") or ""
             numbers = {key: int(value) for key, value in groups.items() if value is not None}
-            landmark = name[: -len(inner) - 1] if inner else name
+            landmark = address[: -len(inner) - 1] if inner else address
             return Address(name=name, kind="inner" if inner else kind, landmark=landmark, inner=inner, **numbers)
     message = (
         f"'{name}' is not a site address. Addresses look like stem, stage1, transition2.branch2, stage3.1.branch0, "

@@ -143,6 +143,8 @@ def test_channels_come_from_any_library(net, trace, best):
     assert torch.equal(hv.ablate(net, trace, (SITE, best(strength))).effect, wanted)
     assert torch.equal(hv.ablate(net, trace, {SITE: best(strength)}).effect, wanted)
     assert hv.ablate(net, trace, (SITE, np.int64(3))).changes[0].place.channels == (3,)
+    several = hv.ablate(net, trace, ("stage4.0.branch?", (number for number in (3, 5)))).changes
+    assert [str(change.place) for change in several] == [f"stage4.0.branch{branch}[3,5]" for branch in range(4)]
 
 
 def test_all_channels_are_the_site(net, trace):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from hrnet_viz.sites import Place, Site, SiteError, choose_channels
@@ -28,7 +28,8 @@ def read_places(plan: Plan, sites: EditSites) -> tuple[Place, ...]:
         SiteError: an address that names no site, a channel that the site does not have, or no site at all.
     """
     found: dict[Place, None] = {}
-    for site, channels in _pairs(sites):
+    for site, given in _pairs(sites):
+        channels = list(given) if isinstance(given, Iterator) else given  # a pattern asks for them more than once
         for place in plan.places([site]):
             found[place if channels is None else choose_channels(plan.sites[plan.resolve(str(place))], channels)] = None
     if not found:

@@ -88,7 +88,7 @@ def read_block(sources: Iterable[Source]) -> tuple[list[str], Tensor | None, dic
 
 def _is_folder(photos: object) -> TypeGuard[str | Path]:
     try:
-        return isinstance(photos, (str, Path)) and Path(photos).expanduser().is_dir()
+        return isinstance(photos, (str, Path)) and photos != "" and Path(photos).expanduser().is_dir()
     except (OSError, RuntimeError):  # too long a name, or no home: read_image has the sentence
         return False
 

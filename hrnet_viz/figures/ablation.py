@@ -21,7 +21,7 @@ from hrnet_viz.figures.style import (
     short,
     theme_colours,
 )
-from hrnet_viz.sites import SiteError, parse, quote
+from hrnet_viz.sites import SiteError, parse, quote, split_channels
 
 if TYPE_CHECKING:
     from hrnet_viz.figures.diagrams.drawn import Diagram
@@ -156,10 +156,9 @@ def _check(sweep: Sweep, column: str) -> None:
 
 def _is_site(item: str) -> bool:
     try:
-        parse(item)
+        return parse(item).name == split_channels(item)[0]
     except SiteError:
         return False
-    return True
 
 
 def say_how(how: str) -> str:

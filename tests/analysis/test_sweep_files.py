@@ -165,7 +165,7 @@ def test_an_empty_folder_and_one_without_a_single_photo(net, folder, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "photos"]
 
 
-@pytest.mark.parametrize("photos", ["typo.jpg", None, 3, ["typo.jpg", "other.jpg"], [None], {}, object()])
+@pytest.mark.parametrize("photos", ["typo.jpg", "", None, 3, ["typo.jpg", "other.jpg"], [None], {}, object()])
 def test_what_is_no_photo_is_no_empty_sweep(net, photos, tmp_path):
     with pytest.raises((hv.PhotoError, TypeError)):
         hv.sweep(net, photos, ["stem"], save=tmp_path / "effects.csv")
