@@ -103,7 +103,12 @@ def region(
         columns: the same.
         channel: an index, or a class name where the channels are the classes; None sums all channels.
     """
-    return Region(str(site), slice(*rows), slice(*columns), channel)
+    ends = [read_integer(end) for end in (*rows, *columns)]
+    if len(ends) != 4 or None in ends:
+        raise TypeError(
+            f"rows={rows}, columns={columns}: each is a pair of whole numbers, the first and one after the last."
+        )
+    return Region(str(site), slice(*ends[:2]), slice(*ends[2:]), channel)
 
 
 def score(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
+from hrnet_viz.analysis.targets import find_class
 from hrnet_viz.evaluate.predict import predict
 from hrnet_viz.evaluate.scores import Scores, score
 from hrnet_viz.network import HRNet
@@ -49,15 +51,20 @@ def measure(
 
 
 def match_classes(found: Sequence[str], known: Sequence[str]) -> list[int]:
-    """For each class folder, the output of the net that has its name.
+    """For each class folder, the output of the net that has its name, found as every class is.
 
     Raises:
         ValueError: the net doesn't know a class.
     """
-    strange = [name for name in found if name not in known]
+    net, places, strange = SimpleNamespace(classes=known, num_outputs=len(known)), [], []
+    for name in found:
+        try:
+            places.append(find_class(net, name))
+        except ValueError:
+            strange.append(name)
     if strange:
         raise ValueError(
             f"The net doesn't know the class folders {', '.join(strange)}. It knows: {', '.join(known)}. "
             "Rename the folders, or take them away."
         )
-    return [known.index(name) for name in found]
+    return places

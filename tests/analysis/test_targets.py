@@ -108,6 +108,12 @@ def test_what_cannot_be_a_target_is_a_sentence_before_anything_runs(net, wish, s
         read_target(net, wish)
 
 
+@pytest.mark.parametrize(("row", "column"), [(0.5, 0), (0, "1"), (None, 0)])
+def test_a_cell_has_whole_numbers(row, column):
+    with pytest.raises(TypeError, match="each is a pair of whole numbers"):
+        targets.region("head.final", (row, 1), (column, 1))
+
+
 @pytest.mark.parametrize("wish", [True, 1.5, {"cat"}, torch.tensor(0.5), np.zeros((2, 2), int), object()])
 def test_other_things_are_no_target(net, wish):
     with pytest.raises(TypeError, match="target"):

@@ -68,6 +68,7 @@ def test_batches_give_what_one_pass_gives(net):
 
 def test_a_class_that_the_net_does_not_know_is_named():
     assert match_classes(["tench", "cat"], ["cat", "dog", "tench"]) == [2, 0]
+    assert match_classes(["Cat", "French Horn"], ["cat", "dog", "french_horn"]) == [0, 2]
     with pytest.raises(ValueError, match=r"doesn't know the class folders zebra\. It knows: cat, dog"):
         match_classes(["cat", "zebra"], ["cat", "dog"])
 
