@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from torch import Tensor
 from hrnet_viz.sites import Site, quote, read_integer
 
 if TYPE_CHECKING:
+    from types import SimpleNamespace
+
+    from hrnet_viz.analysis.predictions import Prediction
     from hrnet_viz.network.net import HRNet
 
 LOGITS = "logits"
@@ -29,6 +32,7 @@ RATHER = " rather than "
 
 ClassName: TypeAlias = "str | int"
 Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Difference | Region | Score | Callable[[Tensor], Tensor] | None"
+Named: TypeAlias = "HRNet | Prediction | SimpleNamespace"  # what has classes and num_outputs
 Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray | Target"
 
 
@@ -190,18 +194,6 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
     return replace(target, wish=wish, net=net)
 
 
-class Named(Protocol):
-    """What has outputs: a net, a prediction."""
-
-    @property
-    def classes(self) -> Sequence[str]:
-        """Names of the outputs, () where they are not known."""
-
-    @property
-    def num_outputs(self) -> int:
-        """Number of outputs."""
-
-
 def output_names(owner: Named) -> tuple[str, ...]:
     """Return what each output is called, everywhere; ``find_class`` finds each under this name.
 
@@ -244,11 +236,10 @@ def find_class(owner: Named, name: ClassName) -> int:
     if name in names:
         return names.index(name)
     plain = [_plain(known) for known in names]
-    found = [number for number, known in enumerate(plain) if known == _plain(name)] or [
-        number for number, known in enumerate(owner.classes) if named and _plain(known) == _plain(name)
-    ]
+    shared = [_plain(known) for known in owner.classes] if named else plain
+    found = [k for k, either in enumerate(zip(plain, shared, strict=True)) if _plain(name) in either]
     if len(found) > 1:
-        several = ", ".join(f"'{names[number]}'" for number in found)
+        several = ", ".join(f"'{names[k]}'" for k in found)
         raise ValueError(f"'{name}' is the name of several outputs: {several}. Give one of these, or a number.")
     if found:
         return found[0]
@@ -300,9 +291,9 @@ def _pick_class(net: HRNet, index: int | None) -> Target:
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
         logits = kept[LOGITS]
         chosen = logits.argmax(1) if index is None else torch.full_like(logits[:, 0], index, dtype=torch.long)
-        indices = tuple(int(one) for one in chosen)
+        indices, names = tuple(int(one) for one in chosen), output_names(net)
         values = logits.gather(1, chosen[:, None])[:, 0]
-        return Scores(values, tuple(output_names(net)[one] for one in indices), indices)
+        return Scores(values, tuple(names[one] for one in indices), indices)
 
     return Target((LOGITS,), evaluate)
 
