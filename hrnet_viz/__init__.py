@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hrnet_viz.doors import guard
+
 if TYPE_CHECKING:
     from hrnet_viz.analysis.ablation import ablate as ablate
     from hrnet_viz.analysis.cam import cam as cam
@@ -124,7 +126,7 @@ def __getattr__(name: str) -> object:
         return import_module(f"hrnet_viz.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'hrnet_viz' has no attribute '{name}'")
-    value = getattr(import_module(f"hrnet_viz.{_HOME[name]}"), name)
+    value = guard(getattr(import_module(f"hrnet_viz.{_HOME[name]}"), name))
     globals()[name] = value
     return value
 

@@ -50,7 +50,7 @@ def run(
 
     Raises:
         SiteError: an address that names no site.
-        ValueError: not exactly one of photos and base, or an edit that changes a shape.
+        ValueError: not exactly one of photos and base, a base of other weights, or an edit that changes a shape.
     """
     plan = net.plan
     x = _source(net, x, base)
@@ -83,13 +83,24 @@ def run(
 
 def _source(net: HRNet, x: Tensor | None, base: Trace | None) -> Tensor:
     if base is not None and x is None:
-        if base.plan.owner != net.plan.owner:
-            raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
+        check_base(net, base)
         return base.input
     if x is None or base is not None:
         raise ValueError("run takes either photos or a trace to start from: run(net, x) or run(net, base=trace).")
     check_input(x)
     return x
+
+
+def check_base(net: HRNet, base: Trace) -> None:
+    """Refuse a trace that a pass of this net cannot start from.
+
+    Raises:
+        ValueError: it is of another net or of other weights, or its numbers were written into.
+    """
+    if base.plan.owner != net.plan.owner:
+        raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
+    if base.fingerprint is not None:
+        base.fingerprint.check(net, base.tensors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,13 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from hrnet_viz.data.preparation import prepare, read_photos
+from hrnet_viz.network.fingerprint import Fingerprint, check_forward, take_fingerprint
+from hrnet_viz.network.net import HRNet
 from hrnet_viz.runner import Sites, run
+from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError
 
 if TYPE_CHECKING:
     from hrnet_viz.data.photo import Photo
     from hrnet_viz.data.reading import ImageSource
-    from hrnet_viz.network.net import HRNet
     from hrnet_viz.network.plan import Plan
 
 
@@ -36,6 +37,7 @@ class Trace(Mapping[str, Tensor]):
         input: the photos as the net saw them, (N, 3, H, W).
         photos: the photos that they were made from, () if a tensor was given.
         classes: names of the logits, () where they are not known.
+        fingerprint: of the weights and numbers, compared when a pass starts from this trace; None compares nothing.
     """
 
     plan: Plan
@@ -43,9 +45,10 @@ class Trace(Mapping[str, Tensor]):
     tensors: Mapping[str, Tensor]
     photos: tuple[Photo, ...] = ()
     classes: tuple[str, ...] = ()
+    fingerprint: Fingerprint | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tensors", MappingProxyType(dict(self.tensors)))
+        object.__setattr__(self, "tensors", ReadOnly(self.tensors))
 
     def __getitem__(self, site: str | Site) -> Tensor:
         place = self.plan.place(site)
@@ -130,13 +133,14 @@ def trace(
     def store(value: Tensor) -> Tensor:
         return value.to(device=store_device, dtype=store_dtype)
 
+    check_forward(net, net.plan.called, HRNet)
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
         if grad and not (x.requires_grad or x.is_inference()):
             x = x.detach().requires_grad_()
         elif x.is_inference():
             x = x.clone().requires_grad_(grad)
         kept = run(net, x, keep=names, store=store if store_device or store_dtype else None)
-    return Trace(net.plan, x, kept, photos, net.classes)
+    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, kept))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Every public name works, also after every module of the package has been imported."""
 
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ def test_no_module_shadows_a_public_name():
 
 @pytest.mark.parametrize("name", hv.__all__)
 def test_public_name_is_there_and_lives_where_the_table_says(name):
-    assert getattr(hv, name) is getattr(importlib.import_module(f"hrnet_viz.{hv._HOME[name]}"), name)
+    assert inspect.unwrap(getattr(hv, name)) is getattr(importlib.import_module(f"hrnet_viz.{hv._HOME[name]}"), name)
     assert name in dir(hv)
 
 

@@ -158,7 +158,7 @@ def ablate(
     plan = net.plan
     kept = names_to_keep(plan, keep, changes)
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
-        start = exact(base)
+        start = exact(net, base)
         logits = run(net, base=start, keep=LOGITS)[LOGITS]
         asked = asked.pin(logits)
         wanted = [*dict.fromkeys((*kept, LOGITS, *asked.sites))]

@@ -22,6 +22,7 @@ from torch import Tensor
 from hrnet_viz.analysis.cam import cam
 from hrnet_viz.analysis.cam_methods import read_methods
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean, correlate_ranks
+from hrnet_viz.analysis.interventions import exact
 from hrnet_viz.analysis.perturbing import count_off, photo_names
 from hrnet_viz.analysis.targets import LOGITS, Target, Wishes, read_target
 from hrnet_viz.runner import Sites, run
@@ -121,7 +122,7 @@ def compare_with_ablation(
                 f"patches={patches} was given, but '{name}' has {cells} cells on its shorter side for this photo. "
                 f"Give 1 to {cells}, leave the site out, or use a larger photo."
             )
-    base = trace(net, first.input, sites=["landmarks", *goal.sites])
+    base = exact(net, trace(net, first.input, sites=["landmarks", *goal.sites]))
     losses, totals = [], []
     for name in count_off(names, "ablation", progress=progress):
         owner = assign_patches((first[name].shape[1], first[name].shape[2]), patches).to(first.input.device)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import torch
 from torch import Tensor
 
 from hrnet_viz.analysis.cam_methods import NAMES
+from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Cams(Mapping[str, Tensor]):
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "maps", MappingProxyType(dict(self.maps)))
-        object.__setattr__(self, "notes", MappingProxyType(dict(self.notes)))
+        object.__setattr__(self, "maps", ReadOnly(self.maps))
+        object.__setattr__(self, "notes", ReadOnly(self.notes))
 
     def __getitem__(self, site: str | Site) -> Tensor:
         name = str(self.plan.place(site))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 from hrnet_viz.analysis.interventions import Photos, exact
 from hrnet_viz.analysis.targets import Wishes, read_target
 from hrnet_viz.runner import Sites
+from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError, quote
 from hrnet_viz.tracing import Trace, trace
 
@@ -125,8 +125,8 @@ def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Si
         plan=net.plan,
         words=scores.words,
         score=scores.values.detach(),
-        tensors=MappingProxyType({name: value.detach() for name, value in zip(names, tensors, strict=True)}),
-        gradients=MappingProxyType(dict(zip(names, gradients, strict=True))),
+        tensors=ReadOnly({name: value.detach() for name, value in zip(names, tensors, strict=True)}),
+        gradients=ReadOnly(dict(zip(names, gradients, strict=True))),
         photos=tuple(one.name for one in pass_.photos),
     )
 
@@ -136,6 +136,7 @@ def with_gradients(net: HRNet, photo: Photos, names: tuple[str, ...]) -> Trace:
     if not isinstance(photo, Trace):
         return trace(net, photo, sites=names, grad=True)
     # What was stored in another type is a copy that nothing was computed from: its gradient would be zero.
-    if exact(photo) is photo and all(name in photo.tensors and photo[name].requires_grad for name in names):
-        return photo
+    start = exact(net, photo)
+    if len(start) == len(photo) and all(name in start.tensors and start[name].requires_grad for name in names):
+        return start
     return replace(trace(net, photo.input.detach(), sites=names, grad=True), photos=photo.photos)

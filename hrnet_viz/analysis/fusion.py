@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError, quote
 from hrnet_viz.tracing import Trace
 
@@ -224,7 +225,7 @@ def fusion(trace: Trace) -> Fusion:
             "This trace kept the fuse paths of no module. Trace all landmarks, hv.trace(net, photo), or those of one "
             "module: sites='stage3.1.fuse*'."
         )
-    return Fusion(trace.plan, MappingProxyType(sums), tuple(photo.name for photo in trace.photos))
+    return Fusion(trace.plan, ReadOnly(sums), tuple(photo.name for photo in trace.photos))
 
 
 def take_apart(trace: Trace, site: str | Site) -> SumShares:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from hrnet_viz.analysis.places import EditSites, read_places
 from hrnet_viz.data.preparation import prepare, read_photos
-from hrnet_viz.runner import run, size_at
+from hrnet_viz.runner import check_base, run, size_at
 from hrnet_viz.sites import Place, quote
 from hrnet_viz.tracing import Trace, evaluating, trace
 
@@ -115,19 +115,24 @@ def as_edits(changes: Iterable[Change]) -> dict[str, Replacement]:
     return {name: partial(_apply, tuple(group)) for name, group in grouped.items()}
 
 
-def exact(base: Trace) -> Trace:
-    """Give a trace without the tensors that were stored in another type or on another device than they were made.
+def exact(net: HRNet, base: Trace) -> Trace:
+    """Return what passes of a net can start from: a trace checked once, without tensors that lost precision.
 
-    A pass that starts from such a trace computes them again, so that nothing is lost.
+    Tensors stored in another type or on another device than they were made are left out, so that a pass computes them.
+
+    Raises:
+        ValueError: the trace is of another net or of other weights, or its numbers were written into.
     """
+    check_base(net, base)
     like = base.input
     kept = {name: value for name, value in base.items() if (value.dtype, value.device) == (like.dtype, like.device)}
-    return base if len(kept) == len(base) else replace(base, tensors=kept)
+    return replace(base, tensors=kept, fingerprint=None)
 
 
 def read_input(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
     """Give what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
     if isinstance(photo, Trace):
+        check_base(net, photo)
         return photo.input, tuple(one.name for one in photo.photos)
     if isinstance(photo, Tensor):
         return prepare(net, photo), ()
@@ -176,7 +181,7 @@ def _values(net: HRNet, photos: Photos | None, places: Sequence[Place]) -> Mappi
     if not isinstance(photos, Trace):
         return trace(net, photos, sites=names).tensors
     with evaluating(net), torch.inference_mode(mode=False):
-        return run(net, base=exact(photos), keep=names)
+        return run(net, base=exact(net, photos), keep=names)
 
 
 def _patch(place: Place, given: Tensor, base: Trace, donor: Photos | None) -> Change:

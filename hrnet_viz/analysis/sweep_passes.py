@@ -124,7 +124,8 @@ def _repeat(base: Trace, sites: Sequence[str], times: int) -> Trace:
             value.expand(times, *value.shape[1:]) if len(value) == 1 else value.repeat(times, *[1] * (value.dim() - 1))
         )
 
-    return replace(base, input=repeated(base.input), tensors={name: repeated(base[name]) for name in sites}, photos=())
+    tensors = {name: repeated(base[name]) for name in sites}
+    return replace(base, input=repeated(base.input), tensors=tensors, photos=(), fingerprint=None)  # made just now
 
 
 def _edit_rows(items: Sequence[Item], changes: Mapping[Place, Change], photos: int) -> dict[str, Replacement]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from hrnet_viz.data.photo import Photo, PhotoError
 from hrnet_viz.data.preparation import prepare
 from hrnet_viz.data.reading import read_image
+from hrnet_viz.runner import check_base
 from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
         ValueError: no photo at all, an empty folder, or a single photo that cannot be read.
     """
     if isinstance(photos, (Tensor, Trace)):
+        if isinstance(photos, Trace):
+            check_base(net, photos)
         x = photos.input.detach() if isinstance(photos, Trace) else prepare(net, photos)
         known = [photo.name for photo in photos.photos] if isinstance(photos, Trace) else []
         names = known or [f"photo {number}" for number in range(len(x))]

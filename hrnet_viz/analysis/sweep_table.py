@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from hrnet_viz.site_map import ReadOnly
 
 NUMBERS = ("stage", "module", "branch", "source")
 
@@ -77,7 +78,7 @@ class Sweep:
     finished: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "settings", MappingProxyType(dict(self.settings)))
+        object.__setattr__(self, "settings", ReadOnly(self.settings))
 
     def __repr__(self) -> str:
         n = len(self.photos)

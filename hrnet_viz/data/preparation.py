@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,6 +60,10 @@ class Preparation:
             object.__setattr__(self, field, values)
         if min(self.std) <= 0:
             raise ValueError(f"std is {self.std}, but must be above 0: the colours are divided by it.")
+        if max(*self.mean, *self.std) > 1:
+            raise ValueError(
+                f"mean {self.mean} and std {self.std} are on the scale 0..255, but 0..1 was expected: divide by 255."
+            )
         if self.fit not in ("squash", "crop"):
             raise ValueError(f'fit is {self.fit!r}, but must be "squash" (whole photo) or "crop" (its middle).')
         if not 0 < self.crop_fraction <= 1:
@@ -157,7 +162,7 @@ def prepare(
     Args:
         net: a net with the attribute `preparation`.
         photos: a Photo, or what `read_image` takes, or a list of these; or a ready float tensor (N, 3, H, W), which is
-            returned as it is.
+            returned as it is, but for another dtype than that of the net.
         size: (height, width) or one number, in place of the net's own.
         device: where the tensor goes, in place of the device of the net's parameters.
 
@@ -172,7 +177,7 @@ def prepare(
 
     if isinstance(photos, torch.Tensor):
         ready = _check_ready(photos, None if size is None else check_size(size))
-        return ready if device is None else ready.to(device)
+        return ready.to(device=device, dtype=_like(net, ready).dtype)
     preparation = getattr(net, "preparation", None)
     if not isinstance(preparation, Preparation):
         raise TypeError(
@@ -182,8 +187,14 @@ def prepare(
     if size is not None:
         preparation = dataclasses.replace(preparation, size=check_size(size))
     tensor = preparation.tensor(read_photos(photos))
-    like = next((values for values in net.parameters() if values.is_floating_point()), tensor)
+    like = _like(net, tensor)
     return tensor.to(device=like.device if device is None else device, dtype=like.dtype)
+
+
+def _like(net: torch.nn.Module, tensor: torch.Tensor) -> torch.Tensor:
+    """Return a parameter of the net, for its dtype and device; the tensor itself if the net has none."""
+    parameters = net.parameters() if hasattr(net, "parameters") else iter(())
+    return next((values for values in parameters if values.is_floating_point()), tensor)
 
 
 def check_size(size: Any) -> tuple[int, int]:
@@ -239,6 +250,19 @@ def _check_ready(tensor: torch.Tensor, size: tuple[int, int] | None) -> torch.Te
     if tensor.shape[1] != 3 or 0 in tensor.shape:
         advice = " It seems to be channels-last: use tensor.permute(0, 3, 1, 2)." if tensor.shape[3] == 3 else ""
         raise PhotoError(f"A ready tensor has the shape (N, 3, H, W), with at least one picture, but {given}.{advice}")
+    if str(tensor.layout) != "torch.strided":
+        raise PhotoError(f"A ready tensor is dense, but {given} in the layout {tensor.layout}. Give tensor.to_dense().")
+    if not tensor.is_meta:
+        low, high = (float(end) for end in tensor.detach().aminmax())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise PhotoError(f"A ready tensor holds finite numbers, but {given} with NaN or infinity in it.")
+        if low >= 0 and high > 0.5:
+            scale = "0..255: divide by 255 first" if high > 30 else "0..1"
+            warnings.warn(
+                f"This ready tensor has no negative number, so it looks like a picture on the scale {scale}, and not "
+                "normalised. It is used as it is; hv.read_image(tensor) makes a photo of it, which is normalised.",
+                stacklevel=3,
+            )
     if size is not None and tuple(tensor.shape[2:]) != size:
         raise PhotoError(
             f"A ready tensor is used as it is, but size={size} was asked for and {given}. "

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from hrnet_viz.doors import guard
+
 if TYPE_CHECKING:
     from hrnet_viz.figures.ablation import effect_bars as effect_bars
     from hrnet_viz.figures.ablation import effect_diagram as effect_diagram
@@ -95,7 +97,7 @@ __all__ = sorted(_HOME)  # noqa: PLE0605  # the table above is the single place
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'hrnet_viz.figures' has no attribute '{name}'")
-    value = getattr(import_module(f"hrnet_viz.figures.{_HOME[name]}"), name)
+    value = guard(getattr(import_module(f"hrnet_viz.figures.{_HOME[name]}"), name))
     globals()[name] = value
     return value
 

@@ -22,7 +22,7 @@ class Resize(nn.Module):
 
     def forward(self, x: Tensor, size: Sequence[int]) -> Tensor:
         """Map (N, C, h, w) to (N, C, *size)."""
-        return functional.interpolate(x, size=tuple(size), mode="nearest")
+        return functional.interpolate(x, size=size, mode="nearest")
 
 
 class UpPath(nn.Sequential):

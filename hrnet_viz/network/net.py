@@ -6,12 +6,15 @@ computation as a list in which every tensor has a name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 
 from hrnet_viz.data.preparation import Preparation
@@ -32,8 +35,8 @@ class HRNet(nn.Module):
 
     Attributes:
         variant: the numbers that it was built from.
-        classes: names of the outputs, () where they are not known.
         preparation: how a photo becomes an input: size, normalisation, fit.
+        load_report: where the weights come from, None for random ones.
         plan: the forward pass as an ordered list of named steps.
     """
 
@@ -41,8 +44,9 @@ class HRNet(nn.Module):
         """Build the net with random weights (He initialisation, as published)."""
         super().__init__()
         self.variant = variant
-        self.classes: tuple[str, ...] = ()
+        self._classes: tuple[str, ...] = ()
         self.preparation = Preparation()
+        self.load_report: object = None
         widths, stage1 = variant.widths, variant.layer1_channels
 
         self.conv1 = nn.Conv2d(3, STEM_CHANNELS, 3, stride=2, padding=1, bias=False)
@@ -118,10 +122,47 @@ class HRNet(nn.Module):
         """
         return self.plan.select(kind=kind, stage=stage, module=module, branch=branch)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; where it is a part of the net, what is known of the old part is forgotten."""
+        super().__setattr__(name, value)
+        if isinstance(value, nn.Module):
+            vars(self).pop("plan", None)
+            if name == "classifier" and self._classes:
+                with suppress(ValueError):  # told when it is used
+                    self._classes = self._classes if len(self._classes) == self.num_outputs else ()
+
     @property
     def num_outputs(self) -> int:
-        """Number of logits."""
-        return self.classifier.out_features
+        """Number of logits, also of a classifier of one's own.
+
+        Raises:
+            ValueError: the classifier does not give a vector for each photo.
+        """
+        last: nn.Module = self.classifier
+        if isinstance(last, nn.Linear):
+            return last.out_features
+        like = next(self.parameters())
+        training = [module for module in last.modules() if module.training]
+        with torch.no_grad():
+            try:
+                last.eval()
+                logits = last(like.new_zeros(1, FINAL_CHANNELS))
+            finally:
+                for module in training:
+                    module.training = True
+        if not isinstance(logits, Tensor) or logits.dim() != 2:
+            got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
+            raise ValueError(f"net.classifier gave {got} for a vector of {FINAL_CHANNELS}; (N, outputs) was expected.")
+        return int(logits.shape[1])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs, in their order; () where they are not known."""
+        return self._classes
+
+    @classes.setter
+    def classes(self, names: Any) -> None:
+        self._classes = read_classes(names, self.num_outputs) if names is not None and len(names) else ()
 
 
 def hrnet(name: str, *, head: str = "classification", num_outputs: int = 1000) -> HRNet:
@@ -140,6 +181,37 @@ def hrnet(name: str, *, head: str = "classification", num_outputs: int = 1000) -
     if num_outputs < 1:
         raise ValueError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
     return HRNet(find_variant(name), num_outputs)
+
+
+def read_classes(names: Any, outputs: int) -> tuple[str, ...]:
+    """Return the names of outputs in their order.
+
+    Args:
+        names: a sequence or an array of names, or a mapping between names and the numbers of the outputs, either way.
+        outputs: how many there are.
+
+    Raises:
+        ValueError: no order, no names, or another number of them.
+    """
+    if isinstance(names, Mapping):
+        pairs = [(key, value) if isinstance(key, Integral) else (value, key) for key, value in names.items()]
+        numbers = [number for number, _ in pairs]
+        if not all(isinstance(number, Integral) for number in numbers) or sorted(numbers) != list(range(len(pairs))):
+            raise ValueError(
+                f"A mapping of {len(pairs)} classes was given; each name needs its output, 0 to {len(pairs) - 1}."
+            )
+        names = [name for _, name in sorted(pairs, key=lambda pair: pair[0])]
+    if isinstance(names, (str, set, frozenset)) or not hasattr(names, "__len__") or not hasattr(names, "__getitem__"):
+        raise ValueError(
+            f"classes is a {type(names).__name__}, which has no order; give a list of names, one per output."
+        )
+    found = tuple(names)
+    wrong = [name for name in found if not isinstance(name, str) or not name.strip()]
+    if wrong:
+        raise ValueError(f"Classes are names, but {wrong[0]!r:.60} was given among them.")
+    if len(found) != outputs:
+        raise ValueError(f"{len(found)} classes were given, but the net has {outputs} outputs. Give one name for each.")
+    return tuple(map(str, found))
 
 
 def stage(widths: Sequence[int], modules: int, blocks: int) -> nn.Sequential:
@@ -186,6 +258,9 @@ def check_input(x: Tensor) -> None:
             f"This photo is {shape[2]} x {shape[3]} px; HRNet's lowest resolution is 1/32, "
             f"so each side needs at least {SMALLEST_SIDE} px. Enlarge the photo first."
         )
+
+
+torch.fx.wrap("check_input")  # a tracer need not look into it, and could not
 
 
 def _initialise(module: nn.Module) -> None:

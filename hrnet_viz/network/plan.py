@@ -104,6 +104,11 @@ class Plan:
         return tuple(step.name for step in self.steps)
 
     @cached_property
+    def called(self) -> frozenset[str]:
+        """Names of the modules that the steps call."""
+        return frozenset(single.target for step in self.steps for single in (step, *step.inner) if single.target)
+
+    @cached_property
     def aliases(self) -> dict[str, str]:
         """Published attribute name -> address. Where one names both, the landmark wins."""
         inner = {site.published: name for name, site in self.sites.items() if site.inner and site.published}

@@ -63,8 +63,8 @@ class _Writer:
         module = self.net.get_submodule(target) if operation == "call" else None
         if isinstance(module, nn.Conv2d):
             channels, at = module.out_channels, (at or 1) * module.stride[0]
-        elif isinstance(module, nn.Linear):
-            channels, at = module.out_features, None
+        elif module is not None and module is self.net.classifier:
+            channels, at = self.net.num_outputs, None
         elif module is not None and module is self.net.pool:
             at = None
         at = stride or at

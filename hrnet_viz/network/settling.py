@@ -7,35 +7,75 @@ each layer near unit size; the weights stay random.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from hrnet_viz.data.photo import Photo
+from hrnet_viz.data.preparation import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from hrnet_viz.data.reading import ImageSource
+
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def settle_norms(net: Net, x: Tensor | Iterable[Tensor]) -> Net:
+def settle_norms(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable[Tensor | Sequence[Tensor]]) -> Net:
     """Measure the BatchNorm statistics of a net on photos; weights, modes and momenta stay as they were.
 
-    Of several batches, each is normalised by itself and counts the same (arXiv 2105.07576, section 3).
+    Of several batches, each is normalised by itself and counts the same (arXiv 2105.07576, section 3). If anything
+    goes wrong, the statistics are as they were before.
 
     Args:
         net: the net; it is changed and given back.
-        x: photos (N, 3, H, W), N * H * W / 1024 > 1, or batches of them, each of any size.
+        x: a photo or several; a ready float tensor (N, 3, H, W), N * H * W / 1024 > 1; or batches of such tensors, each
+            of any size, such as a DataLoader gives, whose labels are left out.
+
+    Raises:
+        ValueError: nothing to measure, or photos that a net can't take; in a sentence.
     """
     norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
-    before = [(norm.momentum, norm.training) for norm in norms]
+    before = [
+        (norm.momentum, norm.training, {name: old.clone() for name, old in norm.named_buffers()}) for norm in norms
+    ]
+    batches, done = _read_batches(net, x), False
     try:
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the average over all that it sees
-            norm.training = True
+        seen = 0
         with torch.no_grad():
-            for batch in [x] if isinstance(x, Tensor) else x:
+            for batch in batches:
+                for norm in norms if not seen else ():
+                    norm.reset_running_stats()
+                    norm.momentum = None  # the average over all that it sees
+                    norm.training = True
                 net(batch)
+                seen += 1
+        if not seen:
+            raise ValueError(
+                "No photo was given to measure BatchNorm statistics on. Give a photo, several, or batches."
+            )
+        if not all(value.isfinite().all() for norm in norms for value in norm.buffers()):
+            raise ValueError("The statistics came out as NaN or infinite: what was given holds such numbers.")
+        done = True
     finally:
-        for norm, (momentum, training) in zip(norms, before, strict=True):
+        for norm, (momentum, training, buffers) in zip(norms, before, strict=True):
             norm.momentum, norm.training = momentum, training
+            for name, old in () if done else buffers.items():
+                norm.get_buffer(name).copy_(old)
     return net
+
+
+def _read_batches(net: nn.Module, x: object) -> Iterator[Tensor]:
+    """Yield ready tensors: of photos one batch, of a loader each of its batches without the labels."""
+    if isinstance(x, (list, tuple)):
+        photos = not any(isinstance(one, (Tensor, list, tuple)) for one in x)
+        batches: Iterable[object] = [list(x)] if photos and x else x
+    else:
+        one = isinstance(x, (Tensor, Photo, str, bytes)) or not hasattr(x, "__iter__") or hasattr(x, "__array__")
+        batches = [x] if one else x  # type: ignore[assignment]  # what has __iter__ is taken for a loader
+    for batch in batches:
+        pair = isinstance(batch, (list, tuple)) and batch and isinstance(batch[0], Tensor)
+        yield prepare(net, batch[0] if pair else batch)  # type: ignore[index, arg-type]  # prepare refuses the others

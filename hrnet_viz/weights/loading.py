@@ -74,7 +74,7 @@ def load(
     net.classes = names
     net.preparation = preparation or origin.preparation
     report = _report(origin, found)
-    vars(net)["load_report"] = report
+    net.load_report = report
     _warn(report, origin.flavour, partial=partial)
     return net
 

@@ -1,5 +1,6 @@
 """An untrained net gets statistics under which its activations have a sane size, and nothing else changes."""
 
+import pytest
 import torch
 
 import hrnet_viz as hv
@@ -26,3 +27,35 @@ def test_several_batches_of_several_sizes_count_the_same():
     alone = [hv.settle_norms(net, batch).bn1.running_mean.clone() for batch in batches]
     hv.settle_norms(net, iter(batches))
     torch.testing.assert_close(net.bn1.running_mean, (alone[0] + alone[1]) / 2)
+
+
+WRONG = {
+    "nothing": [],
+    "an empty loader": iter(()),
+    "raw pixels": torch.zeros(2, 3, 64, 64, dtype=torch.uint8),
+    "no photo": 7,
+    "a missing file": "nowhere.jpg",
+    "NaN": torch.full((2, 3, 64, 64), torch.nan),
+    "a bad second batch": [torch.randn(2, 3, 64, 64), torch.randn(2, 4, 64, 64)],
+    "too small": torch.randn(1, 3, 16, 16),
+}
+
+
+@pytest.mark.parametrize("given", WRONG.values(), ids=WRONG)
+def test_a_mistaken_call_is_told_and_changes_nothing(given):
+    net = hv.hrnet("hrnet_w18_small_v1", num_outputs=3).eval()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    with pytest.raises((ValueError, TypeError)):
+        hv.settle_norms(net, given)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert not any(module.training for module in net.modules())
+
+
+def test_photos_and_loaders_are_taken():
+    nets = [hv.load("teaching") for _ in range(4)]
+    photos = [hv.photo("cat"), hv.photo("coffee")]
+    x = hv.prepare(nets[0], photos)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, torch.zeros(2)), batch_size=2)
+    for net, given in zip(nets, (x, photos, loader, [x]), strict=True):
+        hv.settle_norms(net, given)
+        torch.testing.assert_close(net.bn2.running_mean, nets[0].bn2.running_mean)

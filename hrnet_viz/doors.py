@@ -1,0 +1,78 @@
+"""The one door through which a public function is called: a wrong first argument gets a sentence, not a stack trace.
+
+What a function takes is what its first parameter is annotated with: ``HRNet``, ``Trace | Cams``, ``Sequence[Cams]``.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+WAYS = {
+    "HRNet": "hv.load('teaching') or hv.hrnet('hrnet_w18') makes one",
+    "Trace": "hv.trace(net, photo) makes one",
+    "Plan": "net.plan is one",
+    "Cams": "hv.cam(net, photo) makes one",
+    "Sweep": "hv.sweep(net, photo) makes one",
+    "Ablation": "hv.ablate(net, photo, site) makes one",
+    "Fusion": "hv.fusion(trace) makes one",
+    "Contributions": "hv.contributions(net, photo) makes one",
+    "Forecast": "hv.forecast(net, photo) makes one",
+    "PairEffects": "hv.ablate_pairs(net, photo, sites) makes one",
+    "Statistics": "hv.measure_sites(trace) makes one",
+    "Sanity": "hv.check_sanity(net, photo) makes one",
+    "Pointing": "hv.play_pointing(net, photos, classes) makes one",
+    "EffectiveField": "hv.effective_field(net, photo, site) makes one",
+    "HeadChoice": "hv.compare_heads(net) makes a list of them",
+    "Curves": "hv.play_deletion(net, cams).values() are such",
+}
+"""What functions take -> how to get it."""
+
+
+def guard(function: Any) -> Any:
+    """Return a function that refuses a wrong first argument in a sentence; anything else is returned as it is."""
+    if not inspect.isfunction(function):
+        return function
+    first = next(iter(inspect.signature(function).parameters.values()), None)
+    words = re.findall(r"\w+", str(first.annotation)) if first else []
+    taken = [word for word in words if word in WAYS]
+    if first is None or not taken:
+        return function
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **options: Any) -> Any:
+        given = args[0] if args else options.get(first.name)
+        alone = "Sequence" not in words or words.count(taken[0]) > 1
+        several = list(given) if "Sequence" in words and isinstance(given, list | tuple) else None
+        for one in [given] if several is None else several:
+            known = {kind.__name__ for kind in type(one).__mro__} & {*words}
+            if not known or (several is None and not alone):
+                raise TypeError(_explain(function, taken[0], one, alone=alone))
+        return function(*args, **options)
+
+    return guarded
+
+
+def _explain(function: Callable[..., Any], taken: str, given: object, *, alone: bool) -> str:
+    what = f"a {taken}" if alone else f"a list of {taken}"
+    return f"{function.__name__} takes {what} first, but a {type(given).__name__} was given. {_way(taken, given)}"
+
+
+def _way(taken: str, given: object) -> str:
+    """Say how to get what is taken, out of what was given where that is one step away."""
+    if taken == "HRNet":
+        for inside in ("module", "_orig_mod"):
+            if type(getattr(given, inside, None)).__name__ == "HRNet":
+                return f"Give the net inside it: its attribute {inside}."
+        if isinstance(given, Mapping) or hasattr(given, "state_dict"):
+            theirs = "weights" if isinstance(given, Mapping) else "theirs.state_dict()"
+            return (
+                "Weights of timm's and of the published HRNet have the same keys: "
+                f"net = hv.hrnet('hrnet_w18', num_outputs=...); net.load_state_dict({theirs})."
+            )
+        if isinstance(given, str):
+            return f"Make it one: net = hv.load({given!r}), or hv.hrnet({given!r}) with random weights."
+    return f"{WAYS[taken]}."
