@@ -24,7 +24,7 @@ LIGHT_USES = {
 
 # Bottom to top. A room may import from rooms of lower layers and from itself; whatever is not named here may use all.
 LAYERS = [
-    {"sites", "devices", "data"},
+    {"sites", "site_map", "doors", "devices", "data"},
     {"network"},
     {"runner"},
     {"tracing", "weights"},

@@ -203,7 +203,7 @@ def test_gradients_flow_through_the_edit_on_request():
 def test_the_net_and_the_trace_stay_as_they_were_also_when_it_raises():
     net = copy.deepcopy(trained_like()).train()
     net.stage2.eval()
-    handle = net.stage3.register_forward_hook(lambda *_: None)
+    handle = net.stage3[0].branches[0].register_forward_hook(lambda *_: None)
     flags = [module.training for module in net.modules()]
     state = copy.deepcopy(net.state_dict())
     base = hv.trace(net, photos())

@@ -217,7 +217,7 @@ def test_maps_that_say_something_have_no_note(net):
         ({"target": lambda logits: torch.zeros(len(logits))}, r"does not depend on 'stem' and .* computed without any"),
         ({"target": lambda logits: logits.detach()[:, 0]}, "or detached"),
         ({"target": lambda logits: logits[:, 0] * float("nan")}, "or its gradient at .* is NaN or infinite"),
-        ({"photo": X.masked_fill(X > 2, float("nan"))}, "The photo tensor holds NaN or infinite values"),
+        ({"photo": X.masked_fill(X > 2, float("nan"))}, "with NaN or infinity in it"),
         ({"photo": X[:, :, :20]}, "at least 32 px"),
     ],
 )

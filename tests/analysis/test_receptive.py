@@ -13,6 +13,10 @@ from hrnet_viz.analysis.exchanges import cut_paths, kept_exchanges, list_exchang
 from hrnet_viz.analysis.receptive import Box, reach, receptive_box, receptive_field
 from tests.analysis.trained_like import photos, trained_like
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This ready tensor has no negative number"
+)  # on purpose: nothing cancels
+
 SMALL = (
     "stem.conv1",
     "stem",

@@ -214,9 +214,9 @@ def test_prepare_can_take_another_size():
 
 
 def test_a_ready_tensor_is_returned_as_it_is_by_any_net():
-    ready = torch.randn(2, 3, 40, 50, dtype=torch.float64)
+    ready = torch.randn(2, 3, 40, 50)
     assert prepare(Net(), ready) is ready
-    assert prepare(nn.Identity(), ready) is ready
+    assert prepare(nn.Identity(), ready.double()).dtype == torch.float64
     assert prepare(Net(), ready, size=(40, 50)) is ready
     assert prepare(Net(), ready, device="meta").device.type == "meta"
 
