@@ -116,6 +116,8 @@ def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Si
         ValueError: an unknown class; the message names the nearest.
     """
     names = tuple(dict.fromkeys(place.site.name for place in net.plan.places(sites)))
+    if not names:
+        raise SiteError("No site was given to read. Give an address such as 'stage3.1.fuse0<-2', or several.")
     asked = read_target(net, target)
     pass_ = with_gradients(net, photo, (*names, *asked.sites))
     scores = asked.evaluate(pass_.tensors)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hrnet_viz.sites import Place, Site, quote
+from hrnet_viz.sites import Place, Site, SiteError, quote, read_integer
 from hrnet_viz.tracing import Trace
 
 Order = Literal["index", "mean", "max", "energy"]
@@ -66,7 +66,7 @@ class Statistics:
         for entry in self.sites:
             if entry.site.name == str(name):
                 return entry
-        raise KeyError(f"There are no statistics of '{name}' here; ask for them with measure_sites(trace, [...]).")
+        raise SiteError(f"There are no statistics of {quote(name)} here; ask for them: measure_sites(trace, [...]).")
 
 
 def measure_sites(trace: Trace, sites: str | Site | Iterable[str | Site] | None = None) -> Statistics:
@@ -135,8 +135,8 @@ def check_sample(trace: Trace, sample: int) -> int:
     Raises:
         IndexError: in a sentence with the numbers that there are.
     """
-    photos = trace.input.shape[0]
-    if not 0 <= sample < photos:
+    photos, number = trace.input.shape[0], read_integer(sample)
+    if number is None or not 0 <= number < photos:
         there = "only sample 0" if photos == 1 else f"samples 0 to {photos - 1}"
-        raise IndexError(f"sample={sample} was asked for, but this trace holds {there}.")
-    return int(sample)
+        raise IndexError(f"sample={quote(sample)} was asked for, but this trace holds {there}.")
+    return number

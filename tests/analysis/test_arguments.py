@@ -41,6 +41,8 @@ ASKED = {
     "field exchanges": lambda wrong: hv.receptive_field(NET, "stem", exchanges=wrong if wrong is not None else "all"),
     "sites kind": lambda wrong: NET.sites(kind=wrong if wrong is not None else 3),
     "sites stage": lambda wrong: NET.sites(stage=wrong if wrong is not None else "4"),
+    "a statistic": lambda wrong: hv.measure_sites(hv.trace(NET, X))[wrong],
+    "figure sample": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", sample=wrong),
     "figure site": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X), wrong),
     "figure scale": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", scale=wrong),
     "figure order": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", sort=wrong),
@@ -65,7 +67,7 @@ def test_a_wrong_argument_is_told_in_a_short_sentence(asked, wrong):
     if (asked, wrong) == ("trace sites", "None"):
         assert len(hv.trace(NET, X, sites=None)) == len(NET.plan.landmarks)  # as for hv.cam: what is usual
         return
-    with pytest.raises((ValueError, TypeError)) as caught:
+    with pytest.raises((ValueError, TypeError, IndexError)) as caught:
         ASKED[asked](WRONG[wrong])
     sentence = str(caught.value)
     assert len(sentence) < 330
@@ -84,6 +86,20 @@ def test_a_stage_that_there_is_not_is_no_empty_list(given):
     [(key, value)] = given.items()
     with pytest.raises(ValueError, match=rf"{key}={value!r} was given; hrnet_w18_small_v1 has {key} "):
         NET.sites(**given)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: hv.ablate(NET, X, []),
+        lambda: hv.sweep(NET, X, []),
+        lambda: hv.contributions(NET, X, sites=[]),
+        lambda: hv.ablate_pairs(NET, X, []),
+    ],
+)
+def test_nothing_given_is_told(use):
+    with pytest.raises(ValueError, match=r"No site was given|none was given"):
+        use()
 
 
 @pytest.mark.xfail(strict=True, reason="the house takes shards away", raises=ValueError)

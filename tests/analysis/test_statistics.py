@@ -75,7 +75,7 @@ def test_pooled_numbers_and_logits_can_be_measured_too(made):
 def test_results_are_found_by_site(made):
     statistics = measure_sites(made, ["stem", "stage1"])
     assert statistics["stage1"].site.channels == made["stage1"].shape[1]
-    with pytest.raises(KeyError, match=r"no statistics of 'stage2.0.out0' here; ask for them with measure_sites"):
+    with pytest.raises(KeyError, match=r"no statistics of 'stage2.0.out0' here; ask for them: measure_sites"):
         statistics["stage2.0.out0"]
 
 
@@ -110,7 +110,6 @@ def test_another_order_is_refused():
 
 def test_numbers_of_photos(made):
     assert check_sample(made, np.int64(1)) == 1
-    assert type(check_sample(made, True)) is int
     with pytest.raises(IndexError, match="sample=2 was asked for, but this trace holds samples 0 to 1"):
         check_sample(made, 2)
     with pytest.raises(IndexError, match="holds only sample 0"):
