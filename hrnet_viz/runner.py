@@ -57,6 +57,8 @@ def run(
     wanted = plan.names(keep)
     edits: dict[str, Edit] = {plan.resolve(site): change for site, change in (edit or {}).items()}
     work = _schedule(plan.expand([*wanted, *edits]), wanted, edits, base.tensors if base is not None else {})
+    if base is not None and base.fingerprint is not None:
+        base.fingerprint.check(net, {name: base.tensors[name] for name in work.ready if name in base.tensors})
 
     values: dict[str, Tensor] = {INPUT: x}
     kept: dict[str, Tensor] = {}
@@ -83,7 +85,7 @@ def run(
 
 def _source(net: HRNet, x: Tensor | None, base: Trace | None) -> Tensor:
     if base is not None and x is None:
-        check_base(net, base)
+        _check_owner(net, base)
         return base.input
     if x is None or base is not None:
         raise ValueError("run takes either photos or a trace to start from: run(net, x) or run(net, base=trace).")
@@ -97,10 +99,14 @@ def check_base(net: HRNet, base: Trace) -> None:
     Raises:
         ValueError: it is of another net or of other weights, or its numbers were written into.
     """
-    if base.plan.owner != net.plan.owner:
-        raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
+    _check_owner(net, base)
     if base.fingerprint is not None:
         base.fingerprint.check(net, base.tensors)
+
+
+def _check_owner(net: HRNet, base: Trace) -> None:
+    if base.plan.owner != net.plan.owner:
+        raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,8 +130,14 @@ def trace(
     x = prepare(net, photo if isinstance(photo, Tensor) else photos)
     names = dict.fromkeys(place.site.name for place in net.plan.places("landmarks" if sites is None else sites))
 
+    measured: dict[int, Tensor] = {}
+    few = len(names) <= len(net.plan.landmarks)
+
     def store(value: Tensor) -> Tensor:
-        return value.to(device=store_device, dtype=store_dtype)
+        value = value.to(device=store_device, dtype=store_dtype)
+        if few:
+            measured[id(value)] = torch.linalg.vector_norm(value.detach())  # now, while the processor has it at hand
+        return value
 
     check_forward(net, net.plan.called, HRNet)
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
@@ -139,8 +145,13 @@ def trace(
             x = x.detach().requires_grad_()
         elif x.is_inference():
             x = x.clone().requires_grad_(grad)
-        kept = run(net, x, keep=names, store=store if store_device or store_dtype else None)
-    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, kept))
+        kept = run(net, x, keep=names, store=store)
+    chosen = kept if few else {name: kept[name] for name in net.plan.landmarks if name in kept}
+    for name in () if few else chosen:
+        measured[id(chosen[name])] = torch.linalg.vector_norm(chosen[name].detach())
+    numbers = torch.stack([measured[id(value)] for value in chosen.values()]).tolist() if not x.is_meta else []
+    norms = dict(zip(chosen, numbers, strict=False))  # none on the meta device
+    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, norms))
 
 
 @contextmanager
