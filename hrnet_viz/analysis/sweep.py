@@ -68,8 +68,8 @@ def sweep(
 
     Args:
         net: the net; it stays as it is.
-        photos: a photo, several, a folder, a ready tensor (N, 3, H, W), or a trace. A photo that cannot be read is
-            told in ``Sweep.unreadable``; the others are done all the same.
+        photos: a photo or a folder, several of these, a ready tensor (N, 3, H, W), or a trace. A photo that cannot be
+            read is told in ``Sweep.unreadable``; the others are done all the same.
         over: "fuse_paths" (every path of every exchange), "branches" (the output of every branch), "modules" (each
             exchange as a whole: all its paths between different branches), a site (each of its channels), or several
             sites or patterns (each of them).
@@ -80,12 +80,13 @@ def sweep(
         seed: for "noise".
         rows: most rows of a pass, photos times edits; None for the size measured to be best.
         shard: (k, n) for the k-th of n parts of about the same size; ``merge_sweeps`` puts them together.
-        save: a CSV file to write to, and to go on from.
+        save: a CSV file to write to, and to go on from; one process at a time.
         progress: show a progress bar on stderr.
 
     Raises:
         SiteError: an address that names no site.
-        ValueError: no photo, an empty folder, a bad shard, or files of another sweep.
+        PhotoError: not a single photo could be read.
+        ValueError: no photo, an empty folder, a bad shard, files of another sweep, or a place that can't be written.
         TypeError: a list as target.
     """
     if isinstance(read_target(net, target).wish, list):

@@ -244,7 +244,11 @@ def find_class(owner: Named, name: ClassName) -> int:
     if found:
         return found[0]
     if not named:
-        why = f"net.classes holds {len(owner.classes)}" if owner.classes else "the outputs of this net have no names"
+        why = (
+            f"net.classes names {len(owner.classes)} outputs"
+            if owner.classes
+            else "the outputs of this net have no names"
+        )
         raise ValueError(
             f"The class {quote(name)} was asked for by name, but {why}. "
             f"Give an index from 0 to {len(names) - 1}, or set net.classes to {len(names)} names."

@@ -1,5 +1,7 @@
 """The same numbers as captum, as pytorch-grad-cam where it is right, and as autograd by hand everywhere else."""
 
+import copy
+
 import pytest
 import torch
 from captum.attr import LayerGradCam
@@ -47,7 +49,7 @@ class Loud:
 @pytest.mark.parametrize("name", RIVALS)
 @pytest.mark.parametrize("where", ["stage3.0.branch1", "stage4.0.branch0", "stage4.0.branch3"])
 def test_pytorch_grad_cam(name, where):
-    net = trained_like()
+    net = copy.deepcopy(trained_like())  # the rival leaves gradients in it
     stage, module, branch = int(where[5]), int(where[7]), int(where[-1])
     layer = getattr(net, f"stage{stage}")[module].branches[branch]
     with RIVALS[name](model=net, target_layers=[layer]) as rival:
