@@ -149,7 +149,9 @@ def trace(
     chosen = kept if few else {name: kept[name] for name in net.plan.landmarks if name in kept}
     for name in () if few else chosen:
         measured[id(chosen[name])] = torch.linalg.vector_norm(chosen[name].detach())
-    numbers = torch.stack([measured[id(value)] for value in chosen.values()]).tolist() if not x.is_meta else []
+    numbers = (
+        torch.stack([measured[id(value)] for value in chosen.values()]).tolist() if chosen and not x.is_meta else []
+    )
     norms = dict(zip(chosen, numbers, strict=False))  # none on the meta device
     return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, norms))
 

@@ -14,6 +14,8 @@ import torch
 
 from hrnet_viz.analysis.faithfulness import ALL_METHODS, Faithfulness, measure_faithfulness
 from hrnet_viz.analysis.faithfulness_files import read_folder, write_files
+from hrnet_viz.arguments import place, whole
+from hrnet_viz.devices import device
 from hrnet_viz.network.net import HRNet
 
 INTERRUPTED = 130
@@ -29,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     given = _parser().parse_args(arguments)
     try:
-        net = load(given.weights).to(given.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        if given.device:
+            os.environ["HV_DEVICE"] = given.device  # read by device(), which also keeps numbers those of a CPU
+        given.out.mkdir(parents=True, exist_ok=True)  # said now if it can't be, not after the measurement
+        net = load(given.weights).to(device())
         net = net.requires_grad_(requires_grad=False).to(memory_format=torch.channels_last)  # a quarter less time
         photos, classes = read_folder(given.folder, net, given.photos, given.seed)
         found = measure_faithfulness(
@@ -94,22 +99,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("weights", help='"teaching", or a file that hv.load reads')
     parser.add_argument("folder", type=Path, help="one folder of photos per class")
-    parser.add_argument("--out", type=Path, default=Path("runs/faithfulness"), help="where the three files go")
+    parser.add_argument(
+        "--out", type=place(folder=True), default=Path("runs/faithfulness"), help="where the three files go"
+    )
     parser.add_argument(
         "--keep", type=Path, default=Path("runs/faithfulness/parts"), help="where an interrupted run goes on from"
     )
-    parser.add_argument("--photos", type=int, default=240, help="photos of the pointing game, the same of each class")
-    parser.add_argument("--curve-photos", type=int, default=60, help="of these, for the curves, drop and ablation")
-    parser.add_argument("--sanity-photos", type=int, default=24, help="of these, for the sanity check")
-    parser.add_argument("--steps", type=int, default=5, help="parts of a curve")
-    parser.add_argument("--draws", type=int, default=2, help="random orders that a curve is compared with")
-    parser.add_argument("--size", type=int, help="pixels of a side of a photo; by default what the net expects")
-    parser.add_argument("--mosaic", type=int, help="pixels of a side of a mosaic; by default twice that")
+    parser.add_argument(
+        "--photos", type=whole(1), default=240, help="photos of the pointing game, the same of each class"
+    )
+    parser.add_argument("--curve-photos", type=whole(1), default=60, help="of these, for the curves, drop and ablation")
+    parser.add_argument("--sanity-photos", type=whole(2), default=24, help="of these, for the sanity check")
+    parser.add_argument("--steps", type=whole(1), default=5, help="parts of a curve")
+    parser.add_argument("--draws", type=whole(1), default=2, help="random orders that a curve is compared with")
+    parser.add_argument("--size", type=whole(32), help="pixels of a side of a photo; by default what the net expects")
+    parser.add_argument("--mosaic", type=whole(64), help="pixels of a side of a mosaic; by default twice that")
     parser.add_argument("--sites", nargs="*", help="by default the branches of the last module")
     parser.add_argument("--methods", nargs="*", default=ALL_METHODS)
     parser.add_argument("--seed", type=int, default=0, help="of the choice of photos and of everything random")
     parser.add_argument(
-        "--workers", type=int, help=f"processes of one thread each; by default one per core, {MOST_WORKERS} at most"
+        "--workers",
+        type=whole(1),
+        help=f"processes of one thread each; by default one per core, {MOST_WORKERS} at most",
     )
     parser.add_argument("--device", help="cpu or cuda; the first that there is by default")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
@@ -13,17 +14,17 @@ from typing import TYPE_CHECKING
 import torch
 
 from hrnet_viz.analysis.cam_methods import NAMES
+from hrnet_viz.analysis.class_folders import match_classes
 from hrnet_viz.analysis.faithfulness_words import RULE, conclude, write
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
-from hrnet_viz.analysis.targets import find_class
+from hrnet_viz.data.folder import list_classes
+from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.reading import read_image
 
 if TYPE_CHECKING:
     from hrnet_viz.analysis.faithfulness import Faithfulness
     from hrnet_viz.data.photo import Photo
     from hrnet_viz.network.net import HRNet
-
-ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[list[Photo], list[int]]:
@@ -43,27 +44,32 @@ def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[list[P
     Raises:
         ValueError: no folders, a folder that is no class, or one without photos.
     """
-    if not folder.is_dir():
-        raise ValueError(f"There is no folder '{folder}'. Give one that holds a folder of photos per class.")
-    homes = sorted(path for path in folder.iterdir() if path.is_dir())
-    if not homes:
-        raise ValueError(f"'{folder}' holds no folders; one folder of photos per class was expected.")
+    listed = list_classes(folder)
+    indices = match_classes(net, listed.classes)
     generator = torch.Generator().manual_seed(seed)
-    drawn: list[list[tuple[Path, int]]] = []
-    for home in homes:
-        index = find_class(net, home.name)
-        files = sorted(path for path in home.iterdir() if path.suffix.lower() in ENDINGS)
-        if not files:
-            raise ValueError(f"'{home}' holds no photos ({', '.join(sorted(ENDINGS))}).")
+    drawn: list[list[Photo]] = []
+    each = max(count // len(listed.classes), 1)
+    for label, name in enumerate(listed.classes):
+        files = [path for path, own in zip(listed.paths, listed.labels, strict=True) if own == label]
         order = torch.randperm(len(files), generator=generator).tolist()
-        drawn.append([(files[k], index) for k in order])
-    each = max(min(count // len(homes), *map(len, drawn)), 1)
-    chosen = [drawn[k][turn] for turn in range(each) for k in torch.randperm(len(homes), generator=generator).tolist()]
-    return [read_image(path) for path, _ in chosen], [index for _, index in chosen]
+        readable: list[Photo] = []
+        for path in (files[k] for k in order):
+            if len(readable) == each:
+                break
+            try:
+                readable.append(read_image(path))
+            except PhotoError as error:
+                sys.stderr.write(f"Left out: {error}\n")
+        if not readable:
+            raise ValueError(f"The class folder '{name}' holds no photo that can be read.")
+        drawn.append(readable)
+    each = min(map(len, drawn))
+    places = [(turn, k) for turn in range(each) for k in torch.randperm(len(drawn), generator=generator).tolist()]
+    return [drawn[k][turn] for turn, k in places], [indices[k] for _, k in places]
 
 
 def write_files(found: Faithfulness, out: Path) -> str:
-    """Write ``table.md``, ``results.json`` and ``results.csv``, and give the Markdown."""
+    """Write ``table.md``, ``results.json``, ``results.csv`` and ``per_photo.csv``, and give the Markdown."""
     text = write_markdown(found)
     out.mkdir(parents=True, exist_ok=True)
     (out / "table.md").write_text(text, encoding="utf8")
@@ -71,6 +77,7 @@ def write_files(found: Faithfulness, out: Path) -> str:
         json.dumps(as_data(found), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf8"
     )
     (out / "results.csv").write_text(write_csv(found), encoding="utf8", newline="")
+    (out / "per_photo.csv").write_text(write_photos(found), encoding="utf8", newline="")
     return text
 
 
@@ -125,6 +132,22 @@ def write_csv(found: Faithfulness) -> str:
     table.writerow([*rows[0][0], *rows[0][1], "n"])
     for told, numbers, n in rows:
         table.writerow([*told.values(), *(f"{value:.6g}" if isfinite(value) else "" for value in numbers.values()), n])
+    return file.getvalue()
+
+
+def write_photos(found: Faithfulness) -> str:
+    """Return the value of every photo, a row a cell: what intervals are computed from; what is not defined is empty."""
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    most = max(measure.per_photo.shape[-1] for measure in found.measures)
+    table.writerow(["measure", "method", "site", "random down to", *(f"photo {n}" for n in range(1, most + 1))])
+    several = [(measure.name, "", measure.per_photo) for measure in found.measures]
+    several += [("sanity", level, found.sanity.similarity[:, :, k]) for k, level in enumerate(found.sanity.levels)]
+    for name, level, values in several:
+        for m, method in enumerate(found.methods):
+            for s, site in enumerate(found.sites):
+                row = [f"{value:.6g}" if isfinite(value) else "" for value in values[m, s].tolist()]
+                table.writerow([name, method, site, level, *row])
     return file.getvalue()
 
 

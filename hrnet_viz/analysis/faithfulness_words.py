@@ -153,14 +153,14 @@ def _conclude_sanity(found: Faithfulness) -> list[str]:
     for name, interval in left.items():
         groups.setdefault(compare(interval, 0.0), []).append(f"{name} {write(interval)}")
     meaning = {
-        "above chance": "something is left, above 0, which shows the photo and not what was learnt",
+        "above chance": "above 0: something is left that shows the photo and not what was learnt",
         "not told apart from chance": "nothing is left that can be told apart from 0",
-        "below chance": "the maps are turned over rather than kept, below 0",
+        "below chance": "below 0: the maps are turned over rather than kept",
         "not defined": "the maps have no rank correlation",
     }
     return [
-        f"sanity check, rank correlation with the maps of the net as given when all weights are random: {words} of "
-        f"{_list(groups[key])}."
+        "sanity check, rank correlation with the maps of the net as given when all weights are random: of "
+        f"{_list(groups[key])}, {words}."
         for key, words in meaning.items()
         if key in groups
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 import torch
 from torch import Tensor
 
+from hrnet_viz.data.folder import list_photos as folder_photos
 from hrnet_viz.data.photo import Photo, PhotoError
 from hrnet_viz.data.preparation import prepare
 from hrnet_viz.data.reading import read_image
@@ -22,11 +24,6 @@ if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
 
 SweepPhotos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource] | Path"
-
-ENDINGS = frozenset(
-    {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".ppm", ".pgm", ".jp2"}
-)
-"""What counts as a photo in a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +103,12 @@ def find_files(folder: Path) -> list[str]:
     Raises:
         ValueError: there is none.
     """
-    found = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in ENDINGS and path.is_file()
-    )
-    if not found:
-        raise ValueError(
-            f"There is no photo in the folder '{folder.name}'. Photos end in {', '.join(sorted(ENDINGS))}."
-        )
-    return found
+    found = folder_photos(folder)
+    if not found.paths:
+        raise ValueError(f"There is no photo in the folder '{folder.name}'. {found.describe_left_out()}".rstrip())
+    if found.left_out:
+        warnings.warn(found.describe_left_out(), stacklevel=2)
+    return list(found.paths)
 
 
 def _one(net: HRNet, number: int, photo: Any) -> Source:

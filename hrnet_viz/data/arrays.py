@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,12 @@ def scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        if 255 < array.max() < 4096:
+            warnings.warn(
+                f"{label} holds 16-bit numbers up to {array.max()} of 65535: nearly black; 12-bit data have to "
+                "be multiplied by 16 first.",
+                stacklevel=2,
+            )
         return ((array.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     low, high = array.min(), array.max()
     if array.dtype.kind in "ui":

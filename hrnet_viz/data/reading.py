@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import io
 import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -26,11 +29,17 @@ ImageSource: TypeAlias = (
 
 # Below the count at which Pillow begins to warn. Checked on the declared size, before anything is decoded.
 PIXEL_LIMIT = 80_000_000
+LONGEST_PATH = 4096  # of bytes that may be the name of a file
 
 # Raster formats of photos. Left out on purpose: those that run another program (EPS), those without a signature, as
 # which any bytes may pass (TGA), and containers whose inner picture may be larger than declared (ICO, ICNS).
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
 FORMAT_WORDS = "JPEG, PNG, GIF, BMP, TIFF, WebP, AVIF, PPM or JPEG 2000"
+
+SUBFILE_TYPE, SUB_IFDS, DNG_VERSION = 254, 330, 50706  # tags of TIFF
+
+DEVELOP = "Develop it: export it as JPEG."
+HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
 
 # First bytes of things that are often given in place of a picture.
 LOOKALIKES = (
@@ -70,10 +79,12 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
     if isinstance(source, str | os.PathLike):
         found_name = Path(source).stem or found_name
         pixels = _read_path(os.fspath(source))
+    elif isinstance(source, bytes) and len(source) < LONGEST_PATH and Path(os.fsdecode(source)).is_file():
+        return read_image(os.fsdecode(source), name, credit)
     elif isinstance(source, bytes | bytearray | memoryview):
         pixels = _read_stream(io.BytesIO(source), f"The {type(source).__name__} object")
     elif isinstance(source, Image.Image):
-        pixels = _turn_image_into_rgb(source, f"The PIL image of mode {source.mode}")
+        pixels = _turn_image_into_rgb(_open_again(source), f"The PIL image of mode {source.mode}")
     elif _is_tensor(source):
         pixels = turn_into_rgb(_fetch_tensor(source), describe_picture(source), channels_first=True)
     elif isinstance(source, np.ndarray):
@@ -93,12 +104,16 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
 
 def _read_path(given: str) -> NDArray[np.uint8]:
     label = f'"{given}"' if len(given) <= 200 else f'"{given[:200]}..."'
+    if given.lower().startswith("file:"):
+        given = url2pathname(urlsplit(given).path)
     if given.lower().startswith(("http://", "https://", "ftp://", "data:")):
         raise PhotoError(f"{label} is an address, and nothing is downloaded here. Save the picture and give its path.")
     try:
         path = Path(given).expanduser()
         if path.is_dir():
             raise PhotoError(f"{label} is a folder, but one picture was expected. Give the path of a file in it.")
+        if path.is_symlink() and not path.exists():
+            raise PhotoError(f"{label} is a link to '{path.readlink()}', which is not there. Give the picture itself.")
         if not path.exists():
             raise PhotoError(f"There is no file {label}. {_suggest(given)}")
         if not path.is_file():  # a device or a pipe may never end
@@ -123,6 +138,19 @@ def _suggest(given: str) -> str:
     if nearest:
         return "Its folder has " + ", ".join(f'"{entry}"' for entry in nearest) + ": is it one of these?"
     return "Check the path" + ("." if path.is_absolute() else f'; it is looked for in "{Path.cwd()}".')
+
+
+def _open_again(image: Image.Image) -> Image.Image:
+    """Return an image whose pixels are there, or say that its file was closed before they were read."""
+    with contextlib.suppress(OSError, SyntaxError):  # damaged: told by whoever turns it into RGB
+        try:
+            image.load()
+        except (AssertionError, ValueError) as error:
+            raise PhotoError(
+                f"The PIL image of mode {image.mode} is closed: its file was let go before its pixels were read. Call "
+                "image.load() before that."
+            ) from error
+    return image
 
 
 def _fetch_file(source: Any) -> io.BytesIO:
@@ -152,6 +180,8 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
             f"{label} is empty (no bytes from where reading starts). Give the whole content of a picture file."
         )
     stream.seek(0)
+    if beginning[8:11] == b"CR\x02":
+        raise PhotoError(f"{label} is a raw photo of a camera (CR2), of which only a preview could be read. {DEVELOP}")
     Image.init()
     try:
         # reading other people's files, plugins raise whatever comes: each of it means "damaged"
@@ -162,8 +192,10 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
     except UnidentifiedImageError as error:
         start = beginning.lstrip().lower()
         hint = next((text for begin, text in LOOKALIKES if start.startswith(begin.lower())), "")
-        if beginning[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
+        if beginning[4:8] == b"ftyp" and beginning[8:12] in HEIC_BRANDS:
             hint = "It is a HEIC photo: export it as JPEG."
+        if beginning[4:12] == b"ftypcrx ":
+            hint = f"It is a raw photo of a camera. {DEVELOP}"
         raise PhotoError(
             f"{label} isn't a picture that can be read here, or its header is damaged. Expected {FORMAT_WORDS}."
             + (f" {hint}" if hint else "")
@@ -181,6 +213,10 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
 
 
 def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
+    if raw := _name_raw(image):
+        raise PhotoError(
+            f"{label} is a raw photo of a camera ({raw}), of which only a preview could be read. {DEVELOP}"
+        )
     width, height = image.size
     if width < 1 or height < 1:
         raise PhotoError(f"{label} has no pixels: it is {width} x {height}. Give at least one row and one column.")
@@ -207,6 +243,15 @@ def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
         raise PhotoError(
             f"{label} has the colour mode {image.mode}, which can't become RGB here. Save it as RGB."
         ) from error
+
+
+def _name_raw(image: Image.Image) -> str:
+    """Return the kind of a camera's raw file, a TIFF whose first picture is a preview; "" where it is none."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    if not tags:
+        return ""
+    dng, preview = DNG_VERSION in tags, tags.get(SUBFILE_TYPE) == 1 and SUB_IFDS in tags
+    return "DNG" if dng else "with its pictures below a preview" if preview else ""
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.targets import find_class
+from hrnet_viz.analysis.class_folders import match_classes
+from hrnet_viz.analysis.targets import output_names
+from hrnet_viz.data.folder import list_classes, shorten
 from hrnet_viz.evaluate.predict import predict
 from hrnet_viz.evaluate.scores import Scores, score
 from hrnet_viz.network import HRNet
-from hrnet_viz.training.photos import list_photos, read_photos
+from hrnet_viz.training.photos import read_photos
 
 
 def measure(
@@ -39,32 +40,17 @@ def measure(
     Raises:
         ValueError: a folder of a class that the net doesn't know, or no photo at all.
     """
-    photos = list_photos(folder)
-    places = torch.tensor(match_classes(photos.classes, net.classes or photos.classes))
+    photos = list_classes(folder)
+    outputs = match_classes(net, photos.classes)
+    names = net.classes if len(net.classes) == net.num_outputs else output_names(net)
+    if say and names != net.classes:
+        pairs = [f"'{name}' is output {output}" for name, output in zip(photos.classes, outputs, strict=True)]
+        say(f"The outputs have no names; the order of the folders counts: {shorten(pairs)}.")
+    places = torch.tensor(outputs)
     results = []
     for size in sizes:
         read = read_photos(photos, replace(net.preparation, size=(size, size)), say)
         logits = predict(net, read.pixels, mean=net.preparation.mean, std=net.preparation.std, batch=batch, bf16=bf16)
         labels: Tensor = places[read.labels]
-        results.append(score(logits, labels, net.classes or photos.classes, size))
+        results.append(score(logits, labels, names, size))
     return results
-
-
-def match_classes(found: Sequence[str], known: Sequence[str]) -> list[int]:
-    """For each class folder, the output of the net that has its name, found as every class is.
-
-    Raises:
-        ValueError: the net doesn't know a class.
-    """
-    net, places, strange = SimpleNamespace(classes=known, num_outputs=len(known)), [], []
-    for name in found:
-        try:
-            places.append(find_class(net, name))
-        except ValueError:
-            strange.append(name)
-    if strange:
-        raise ValueError(
-            f"The net doesn't know the class folders {', '.join(strange)}. It knows: {', '.join(known)}. "
-            "Rename the folders, or take them away."
-        )
-    return places

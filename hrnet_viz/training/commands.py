@@ -13,13 +13,14 @@ from pathlib import Path
 
 import torch
 
+from hrnet_viz.data.folder import list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.devices import device
 from hrnet_viz.training.clock import find_deadline
 from hrnet_viz.training.config import Recipe
 from hrnet_viz.training.distributed import join_world
 from hrnet_viz.training.loop import Training
-from hrnet_viz.training.photos import Photos, hold_back, list_photos, read_photos
+from hrnet_viz.training.photos import Photos, hold_back, read_photos
 from hrnet_viz.training.records import Habits
 
 
@@ -34,7 +35,7 @@ def train(options: argparse.Namespace) -> int:
     say = open_log(options.run / "log.txt") if world.leads else _be_silent
     say(f"{datetime.now():%Y-%m-%d %H:%M:%S} python -m hrnet_viz.training {' '.join(sys.argv[1:])}")  # noqa: DTZ005
 
-    chosen, held = hold_back(list_photos(options.folder / "train"), recipe.held_back, recipe.seed)
+    chosen, held = hold_back(list_classes(options.folder / "train"), recipe.held_back, recipe.seed)
     photos = read_photos(chosen, Preparation(size=(recipe.stored, recipe.stored)), say)
     say(f"{len(photos)} photos to train on, {len(held)} held back, {len(photos.skipped)} skipped")
     habits = Habits(
@@ -128,6 +129,6 @@ def _pick_check_photos(options: argparse.Namespace, say: Callable[[str], None]) 
     if not (options.folder / "val").is_dir():
         say(f"There is no '{options.folder / 'val'}', so nothing is checked on the way.")
         return None
-    every = list_photos(options.folder / "val")
+    every = list_classes(options.folder / "val")
     chosen = every.pick(range(0, len(every), max(1, len(every) // options.check_photos)))
     return read_photos(chosen, Preparation(size=(options.check_size, options.check_size)), say)

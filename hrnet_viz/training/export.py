@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hrnet_viz.data.folder import PhotoFolder, list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.evaluate.scores import expected_calibration_error, fit_temperature
@@ -19,7 +20,7 @@ from hrnet_viz.network import hrnet
 from hrnet_viz.network.settling import settle_norms
 from hrnet_viz.training.checkpoint import read_checkpoint
 from hrnet_viz.training.config import Phase, Recipe
-from hrnet_viz.training.photos import PhotoFolder, hold_back, list_photos, read_photos
+from hrnet_viz.training.photos import hold_back, read_photos
 
 
 def export_weights(
@@ -67,7 +68,7 @@ def export_weights(
     recipe, classes = Recipe.from_json(state["recipe"]), tuple(state["classes"])
     net = hrnet(recipe.variant, num_outputs=len(classes))
     net.load_state_dict(state["average"])
-    trained, held = hold_back(list_photos(folder / "train"), recipe.held_back, recipe.seed)
+    trained, held = hold_back(list_classes(folder / "train"), recipe.held_back, recipe.seed)
     if trained.classes != classes:
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
     if norm_photos:

@@ -1,71 +1,18 @@
-"""Folders of class folders: list them, hold some photos back, decode them once."""
+"""Photos of class folders: hold some back, decode them once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hrnet_viz.data.folder import PhotoFolder, describe_left_out
 from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.data.reading import read_image
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
-
-
-@dataclass(frozen=True)
-class PhotoFolder:
-    """A folder whose sub-folders are classes.
-
-    Attributes:
-        root: the folder.
-        classes: names of the sub-folders, in alphabetical order.
-        paths: the photos.
-        labels: index into ``classes`` of each photo.
-    """
-
-    root: Path
-    classes: tuple[str, ...]
-    paths: tuple[Path, ...]
-    labels: tuple[int, ...]
-
-    def __len__(self) -> int:
-        """Number of photos."""
-        return len(self.paths)
-
-    def pick(self, chosen: Sequence[int]) -> PhotoFolder:
-        """The same folder with these photos only."""
-        return PhotoFolder(
-            self.root,
-            self.classes,
-            tuple(self.paths[i] for i in chosen),
-            tuple(self.labels[i] for i in chosen),
-        )
-
-
-def list_photos(root: str | Path) -> PhotoFolder:
-    """List the photos of a folder of class folders.
-
-    Raises:
-        ValueError: no such folder, no class folder, or no photo in it.
-    """
-    root = Path(root)
-    if not root.is_dir():
-        raise ValueError(f"There is no folder '{root}'. Give a folder that has one folder of photos for each class.")
-    classes = tuple(sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
-    paths: list[Path] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        found = sorted(path for path in (root / name).rglob("*") if path.suffix.lower() in ENDINGS)
-        paths += found
-        labels += [label] * len(found)
-    if not paths:
-        raise ValueError(f"'{root}' has no photos in class folders; expected '{root}/cat/1.jpg' and so on.")
-    return PhotoFolder(root, classes, tuple(paths), tuple(labels))
 
 
 def hold_back(folder: PhotoFolder, share: float, seed: int) -> tuple[PhotoFolder, PhotoFolder]:
@@ -115,6 +62,8 @@ def read_photos(folder: PhotoFolder, preparation: Preparation, say: Callable[[st
         ValueError: not a single photo could be read.
     """
     height, width = preparation.size
+    if say and folder.left_out:
+        say(describe_left_out(folder.left_out))
     store = np.empty((len(folder), height, width, 3), dtype=np.uint8)
     labels: list[int] = []
     skipped: list[str] = []

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+import hrnet_viz as hv
 from hrnet_viz.analysis import faithfulness_work
 from hrnet_viz.analysis.faithfulness import Measure, measure_faithfulness
 from hrnet_viz.analysis.faithfulness_command import main
@@ -171,7 +172,7 @@ def test_refusals(net, drawn):
         measure_faithfulness(net, *drawn, sanity_photos=1)
 
 
-def test_the_command_writes_three_files_that_name_neither_place_nor_photo(net, folder, tmp_path, monkeypatch, capsys):
+def test_the_command_writes_four_files_that_name_neither_place_nor_photo(net, folder, tmp_path, monkeypatch, capsys):
     loaded, weights, out = copy.deepcopy(net), tmp_path / "weights.pth", tmp_path / "out"
     weights.write_bytes(b"abc")
     vars(loaded)["load_report"] = SimpleNamespace(source=str(weights))
@@ -193,7 +194,7 @@ def test_the_command_writes_three_files_that_name_neither_place_nor_photo(net, f
     for file in out.iterdir():
         text = file.read_text()
         assert not [word for word in ("holiday", "my_", "some/where", str(tmp_path)) if word in text], file.name
-    assert len(list(out.iterdir())) == 3
+    assert len(list(out.iterdir())) == 4
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "unknown"])
@@ -203,9 +204,14 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(net, what, tmp_path, monkeyp
         (tmp_path / "cat").mkdir()
     if what == "unknown":
         (tmp_path / "mouse").mkdir()
+        hv.photo("cat").image().save(tmp_path / "mouse/a.png")
     home = tmp_path / "nowhere" if what == "missing" else tmp_path
     assert main(["teaching", str(home)]) == 2
-    words = {"missing": "There is no folder", "empty": "holds no photos", "unknown": "knows no class 'mouse'"}
+    words = {
+        "missing": "There is no folder",
+        "empty": "has no photos in class folders",
+        "unknown": "doesn't know the class folders mouse",
+    }
     assert words[what] in capsys.readouterr().err
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
+import hrnet_viz as hv
 from hrnet_viz.data import reading
 from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.reading import read_image
@@ -160,3 +161,52 @@ def test_the_limit_lies_below_the_one_at_which_pillow_warns():
 @pytest.mark.parametrize("source", [None, 3, ["cat.jpg"], {"a": 1}, object()])
 def test_other_things_are_refused(source):
     refuse(source, "Give a path")
+
+
+def test_closed_images_are_told(tmp_path):
+    hv.photo("cat").image().save(tmp_path / "cat.jpg")
+    with Image.open(tmp_path / "cat.jpg") as lazy:
+        pass
+    with Image.open(tmp_path / "cat.jpg") as loaded:
+        loaded.load()
+    with pytest.raises(hv.PhotoError, match=r"is closed: .* Call image.load\(\) before"):
+        hv.read_image(lazy)
+    assert hv.read_image(loaded).width == 451
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"hevc", b"heim", b"heis", b"msf1", b"mif1"])
+def test_every_brand_of_heic_gets_its_hint(brand):
+    with pytest.raises(hv.PhotoError, match="HEIC photo: export it as JPEG"):
+        hv.read_image(b"\x00\x00\x00\x18ftyp" + brand + bytes(60))
+
+
+@pytest.mark.parametrize("start", [b"II*\x00\x10\x00\x00\x00CR\x02\x00", b"\x00\x00\x00\x18ftypcrx "])
+def test_raw_photos_are_told(start):
+    with pytest.raises(hv.PhotoError, match="raw photo of a camera"):
+        hv.read_image(start + bytes(80))
+
+
+def test_a_tiff_whose_first_picture_is_a_preview_is_told(tmp_path):
+    tifffile = pytest.importorskip("tifffile", reason="tifffile comes with scikit-image; without it no DNG can be made")
+    with tifffile.TiffWriter(tmp_path / "a.dng") as file:
+        file.write(np.zeros((6, 8, 3), np.uint8), photometric="rgb", subfiletype=1, subifds=1)
+        file.write(np.zeros((384, 512, 3), np.uint8), photometric="rgb")
+    with pytest.raises(hv.PhotoError, match=r"of which only a preview could be read\. Develop it"):
+        hv.read_image(tmp_path / "a.dng")
+
+
+def test_twelve_bits_in_sixteen_are_told():
+    with pytest.warns(UserWarning, match="multiplied by 16"):
+        hv.read_image(np.full((8, 8), 4000, np.uint16))
+
+
+def test_paths_as_bytes_and_as_addresses_of_files(tmp_path):
+    hv.photo("cat").image().save(tmp_path / "a cat.png")
+    assert hv.read_image(bytes(tmp_path / "a cat.png")).name == "a cat"
+    assert hv.read_image((tmp_path / "a cat.png").as_uri()).width == 451
+
+
+def test_a_link_to_nothing_says_so(tmp_path):
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(hv.PhotoError, match=r"is a link to .*gone\.png', which is not there"):
+        hv.read_image(tmp_path / "link.png")

@@ -1,4 +1,5 @@
 import json
+import types
 
 import numpy as np
 import pytest
@@ -6,13 +7,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from hrnet_viz.analysis.class_folders import match_classes
+from hrnet_viz.data.folder import list_classes
 from hrnet_viz.data.photo import Photo
 from hrnet_viz.data.preparation import Preparation, prepare
 from hrnet_viz.evaluate.__main__ import main
-from hrnet_viz.evaluate.measure import match_classes, measure
+from hrnet_viz.evaluate.measure import measure
 from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.network import hrnet
-from hrnet_viz.training.photos import list_photos
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def folder(tmp_path_factory):
 
 
 def test_a_photo_is_prepared_as_the_net_prepares_it(net, folder):
-    paths = list_photos(folder).paths
+    paths = list_classes(folder).paths
     photos = [Photo(np.array(Image.open(path)), path.stem) for path in paths]
     with torch.no_grad():
         expected = net(prepare(net, photos, size=96))
@@ -66,11 +68,15 @@ def test_batches_give_what_one_pass_gives(net):
     assert torch.allclose(predict(net, pixels, batch=2, **given), predict(net, pixels, batch=5, **given), atol=1e-4)
 
 
+def named(*names):
+    return types.SimpleNamespace(classes=names, num_outputs=len(names))
+
+
 def test_a_class_that_the_net_does_not_know_is_named():
-    assert match_classes(["tench", "cat"], ["cat", "dog", "tench"]) == [2, 0]
-    assert match_classes(["Cat", "French Horn"], ["cat", "dog", "french_horn"]) == [0, 2]
+    assert match_classes(named("cat", "dog", "tench"), ["tench", "cat"]) == [2, 0]
+    assert match_classes(named("cat", "dog", "french_horn"), ["Cat", "French Horn"]) == [0, 2]
     with pytest.raises(ValueError, match=r"doesn't know the class folders zebra\. It knows: cat, dog"):
-        match_classes(["cat", "zebra"], ["cat", "dog"])
+        match_classes(named("cat", "dog"), ["cat", "zebra"])
 
 
 def test_the_command_prints_a_table_and_writes_json(net, folder, tmp_path, capsys, monkeypatch):

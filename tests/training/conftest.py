@@ -5,9 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from hrnet_viz.data.folder import list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.training.config import Phase, Recipe
-from hrnet_viz.training.photos import list_photos, read_photos
+from hrnet_viz.training.photos import read_photos
 
 COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
 
@@ -44,7 +45,7 @@ def recipe():
 @pytest.fixture(scope="session")
 def photos(folder):
     """Give the 36 training photos, decoded."""
-    return read_photos(list_photos(folder / "train"), Preparation(size=(40, 40)))
+    return read_photos(list_classes(folder / "train"), Preparation(size=(40, 40)))
 
 
 @pytest.fixture(autouse=True)

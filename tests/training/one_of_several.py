@@ -5,11 +5,12 @@ from pathlib import Path
 
 import torch
 
+from hrnet_viz.data.folder import list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.training import loop
 from hrnet_viz.training.config import Phase, Recipe
 from hrnet_viz.training.distributed import join_world
-from hrnet_viz.training.photos import list_photos, read_photos
+from hrnet_viz.training.photos import read_photos
 from hrnet_viz.training.records import Habits
 
 RECIPE = Recipe(variant="hrnet_w18_small_v1", phases=(Phase(1, (64,)),), batch=8, peak_rate=0.02, autocast="off")
@@ -18,7 +19,7 @@ RECIPE = Recipe(variant="hrnet_w18_small_v1", phases=(Phase(1, (64,)),), batch=8
 def train(folder: Path, into: Path) -> None:
     """Train and leave a checkpoint."""
     torch.set_num_threads(1)
-    photos = read_photos(list_photos(folder / "train"), Preparation(size=(40, 40)))
+    photos = read_photos(list_classes(folder / "train"), Preparation(size=(40, 40)))
     world = join_world(torch.device("cpu"))
     training = loop.Training(RECIPE, photos, Habits(into, stop_after=3), world, lambda _: None)
     training.net.double()

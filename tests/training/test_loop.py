@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from hrnet_viz.data.folder import list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.training.checkpoint import read_checkpoint
 from hrnet_viz.training.config import Phase
 from hrnet_viz.training.distributed import World
 from hrnet_viz.training.loop import Training, build_optimizer
-from hrnet_viz.training.photos import list_photos, read_photos
+from hrnet_viz.training.photos import read_photos
 from hrnet_viz.training.records import Habits
 
 ALONE = World(0, 1, torch.device("cpu"))
@@ -68,7 +69,7 @@ def test_a_training_says_what_it_did(recipe, unbroken):
 
 
 def test_colours_are_learned(recipe, folder, tmp_path):
-    photos = read_photos(list_photos(folder / "train"), Preparation(size=(32, 32)))
+    photos = read_photos(list_classes(folder / "train"), Preparation(size=(32, 32)))
     longer = replace(recipe, phases=(Phase(10, (32,)),), batch=12, peak_rate=0.005, ema_decay=0.5)
     outcome = start(longer, photos, tmp_path).run(check_photos=photos)
     assert outcome.history.checks[-1]["accuracy"] > 0.8

@@ -1,0 +1,62 @@
+"""Numbers and places on command lines: what is out of range is a sentence of argparse, before any work begins."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from math import inf, isfinite
+from pathlib import Path
+
+from hrnet_viz.files import check_place
+
+
+def whole(low: int, high: float = inf) -> Callable[[str], int]:
+    """Return a type for argparse: a whole number from ``low`` to ``high``."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or not low <= value <= high:
+            raise ArgumentTypeError(f"'{text}' was given; a whole number {_span(low, high)} was expected.")
+        return value
+
+    return read
+
+
+def number(low: float, high: float = inf, *, open_ends: bool = False) -> Callable[[str], float]:
+    """Return a type for argparse: a finite number from ``low`` to ``high``, the ends left out if they are open."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = inf
+        inside = low < value < high if open_ends else low <= value <= high
+        if not isfinite(value) or not inside:
+            raise ArgumentTypeError(
+                f"'{text}' was given; a number {_span(low, high, open_ends=open_ends)} was expected."
+            )
+        return value
+
+    return read
+
+
+def place(*, folder: bool = False) -> Callable[[str], Path]:
+    """Return a type for argparse: a file, or a folder, that can be written."""
+
+    def read(text: str) -> Path:
+        try:
+            return check_place(text, folder=folder)
+        except ValueError as error:
+            raise ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def _span(low: float, high: float, *, open_ends: bool = False) -> str:
+    ends = ("above", "below") if open_ends else ("from", "to")
+    return f"{ends[0]} {low:g}{' on' if high == inf and not open_ends else ''}" + (
+        "" if high == inf else f" {'and ' if open_ends else ''}{ends[1]} {high:g}"
+    )

@@ -1,0 +1,47 @@
+"""Where results go: looked at before the work begins, and written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def check_place(path: str | os.PathLike[str], *, folder: bool = False) -> Path:
+    """Return the path of a result that is to be written, "~" being home.
+
+    Args:
+        path: of a file, or of a folder that may have to be made.
+        folder: whether it is a folder.
+
+    Raises:
+        ValueError: nothing can be written there; in a sentence.
+    """
+    place = Path(path).expanduser()
+    if folder:
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"'{place}' is a file, but a folder to write into was expected. Give another name.")
+        home = next(one for one in (place, *place.absolute().parents) if one.exists())
+    else:
+        home = place.absolute().parent
+        if place.is_dir():
+            raise ValueError(
+                f"'{place}' is a folder, but a file to write was expected: '{place / 'name'}', for example."
+            )
+        if not home.is_dir():
+            raise ValueError(f"There is no folder '{home}' to write '{place.name}' into. Make it first.")
+        if place.exists() and not os.access(place, os.W_OK):
+            raise ValueError(f"'{place}' may not be written: it is protected. Give another name.")
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise ValueError(f"Nothing may be written into '{home}': its rights do not allow it. Give another place.")
+    return place
+
+
+def write_whole(path: Path, data: bytes | str) -> Path:
+    """Write a file at once or not at all: whoever reads it finds the old one or the new one."""
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        draft.write_bytes(data.encode("utf8") if isinstance(data, str) else data)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
