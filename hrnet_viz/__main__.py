@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
+
+from hrnet_viz.arguments import end_quietly_in_pipes, whole
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -13,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hrnet_viz", description="Look at the published HRNet family.")
     commands = parser.add_subparsers(dest="command", required=True)
     variants = commands.add_parser("variants", help="parameters and multiply-adds of all nine variants")
-    variants.add_argument("--size", type=int, nargs=2, default=(224, 224), metavar=("HEIGHT", "WIDTH"))
+    variants.add_argument("--size", type=whole(32), nargs=2, default=(224, 224), metavar=("HEIGHT", "WIDTH"))
     sites = commands.add_parser("sites", help="every named tensor of a variant")
     sites.add_argument("variant")
     sites.add_argument("--kind", help="only sites of this kind; 'inner' lists what lies inside the landmarks")
@@ -49,6 +50,5 @@ def sites_table(variant: str, kind: str | None = None) -> str:
 
 
 if __name__ == "__main__":
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a word, as any command
+    end_quietly_in_pipes()
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from math import inf, isfinite
@@ -25,19 +26,16 @@ def whole(low: int, high: float = inf) -> Callable[[str], int]:
     return read
 
 
-def number(low: float, high: float = inf, *, open_ends: bool = False) -> Callable[[str], float]:
-    """Return a type for argparse: a finite number from ``low`` to ``high``, the ends left out if they are open."""
+def number(low: float, high: float = inf) -> Callable[[str], float]:
+    """Return a type for argparse: a finite number from ``low`` to ``high``."""
 
     def read(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = inf
-        inside = low < value < high if open_ends else low <= value <= high
-        if not isfinite(value) or not inside:
-            raise ArgumentTypeError(
-                f"'{text}' was given; a number {_span(low, high, open_ends=open_ends)} was expected."
-            )
+        if not isfinite(value) or not low <= value <= high:
+            raise ArgumentTypeError(f"'{text}' was given; a number {_span(low, high)} was expected.")
         return value
 
     return read
@@ -55,8 +53,11 @@ def place(*, folder: bool = False) -> Callable[[str], Path]:
     return read
 
 
-def _span(low: float, high: float, *, open_ends: bool = False) -> str:
-    ends = ("above", "below") if open_ends else ("from", "to")
-    return f"{ends[0]} {low:g}{' on' if high == inf and not open_ends else ''}" + (
-        "" if high == inf else f" {'and ' if open_ends else ''}{ends[1]} {high:g}"
-    )
+def _span(low: float, high: float) -> str:
+    return f"from {low:g} on" if high == inf else f"from {low:g} to {high:g}"
+
+
+def end_quietly_in_pipes() -> None:
+    """Let ``| head`` end a command without a word, as it ends any other."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)

@@ -10,16 +10,19 @@ from pathlib import Path
 
 import torch
 
+from hrnet_viz.arguments import end_quietly_in_pipes, place, whole
+from hrnet_viz.files import write_whole
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(prog="python -m hrnet_viz.evaluate", description=__doc__)
     parser.add_argument("weights", help='"teaching", a published name, or a file')
     parser.add_argument("folder", type=Path, help="one folder of photos for each class")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[128, 160, 224], help="sides of the input, px")
-    parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    parser.add_argument("--batch", type=int, default=64, help="photos per pass")
-    parser.add_argument("--threads", type=int, default=0, help="threads for computing; 0 leaves torch's choice")
+    parser.add_argument("--sizes", type=whole(32), nargs="+", default=[128, 160, 224], help="sides of the input, px")
+    parser.add_argument("--json", type=place(), help="also write the numbers to this file")
+    parser.add_argument("--batch", type=whole(1), default=64, help="photos per pass")
+    parser.add_argument("--threads", type=whole(0), default=0, help="threads for computing; 0 leaves torch's choice")
     parser.add_argument("--bf16", action="store_true", help="faster, a little less exact")
     return parser
 
@@ -49,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(write_table(results))
     if options.json:
-        options.json.write_text(json.dumps(make_plain(results), indent=1) + "\n", encoding="utf-8")
+        write_whole(options.json, json.dumps(make_plain(results), indent=1) + "\n")
     return 0
 
 
 if __name__ == "__main__":
+    end_quietly_in_pipes()
     sys.exit(main())

@@ -45,6 +45,10 @@ def score(logits: Tensor, labels: Tensor, classes: Sequence[str], size: int) -> 
     """
     if logits.shape != (len(labels), len(classes)):
         raise ValueError(f"Logits {tuple(logits.shape)} don't fit {len(labels)} labels of {len(classes)} classes.")
+    if not logits.isfinite().all():
+        raise ValueError(
+            "The net gave NaN or infinite numbers for some photos: its weights are broken. Nothing was scored."
+        )
     best = logits.argmax(1)
     number = len(classes)
     confusion = torch.bincount(labels * number + best, minlength=number * number).view(number, number)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hrnet_viz.arguments import end_quietly_in_pipes, place
 from hrnet_viz.figures.colours import THEMES
 from hrnet_viz.figures.diagrams.drawn import Diagram
 from hrnet_viz.figures.drawing import diagram, exchange_diagram
@@ -18,7 +19,9 @@ MODULE = "stage4.1"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the diagrams and give the exit status."""
     parser = argparse.ArgumentParser(prog="python -m hrnet_viz.figures", description="Draw the diagrams for README.")
-    parser.add_argument("--folder", type=Path, default=Path("assets"), help="where to write; assets if not told")
+    parser.add_argument(
+        "--folder", type=place(folder=True), default=Path("assets"), help="where to write; assets if not told"
+    )
     folder: Path = parser.parse_args(arguments).folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, drawn in readme_diagrams():
@@ -37,4 +40,5 @@ def readme_diagrams() -> Iterator[tuple[str, Diagram]]:
 
 
 if __name__ == "__main__":
+    end_quietly_in_pipes()
     sys.exit(main())

@@ -8,8 +8,26 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from hrnet_viz.arguments import end_quietly_in_pipes, number, place, whole
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.training.config import Phase, Recipe
+
+RANGES = {
+    "batch": whole(2),
+    "peak_rate": number(1e-6, 1e6),
+    "warmup": number(0, 0.99),
+    "momentum": number(0, 1),
+    "weight_decay": number(0, 1),
+    "clip": number(0),
+    "smoothing": number(0, 1),
+    "ema_decay": number(0, 1),
+    "smallest_crop": number(0.01, 1),
+    "jitter": number(0, 1),
+    "held_back": number(0, 0.9),
+    "stored": whole(32),
+    "seed": whole(0),
+}
+"""What each number of the recipe may be."""
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -25,13 +43,19 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("run", type=Path, help="folder of the run")
     export.add_argument("folder", type=Path, help="the folder that it was trained on")
     export.add_argument("target", type=Path, help="file to write, such as assets/weights/teaching.safetensors")
-    export.add_argument("--size", type=int, default=160, help="side that the file recommends, px")
-    export.add_argument("--sizes", type=int, nargs="+", default=[128, 160, 224], help="sides for the temperature, px")
+    export.add_argument("--size", type=whole(32), default=160, help="side that the file recommends, px")
     export.add_argument(
-        "--norm-photos", type=int, default=0, help="whole photos to measure BatchNorm statistics on; 0: keep them"
+        "--sizes", type=whole(32), nargs="+", default=[128, 160, 224], help="sides for the temperature, px"
     )
-    export.add_argument("--norm-sizes", type=int, nargs="+", help="sides to measure them at, px (default: --sizes)")
-    export.add_argument("--norm-share", type=float, default=1.0, help="share of them; the rest is the training's")
+    export.add_argument(
+        "--norm-photos", type=whole(0), default=0, help="whole photos to measure BatchNorm statistics on; 0: keep them"
+    )
+    export.add_argument(
+        "--norm-sizes", type=whole(32), nargs="+", help="sides to measure them at, px (default: --sizes)"
+    )
+    export.add_argument(
+        "--norm-share", type=number(0, 1), default=1.0, help="share of them; the rest is the training's"
+    )
     export.add_argument("--note", default="", help="about the photos, for the provenance")
 
     card = commands.add_parser("card", help="write the model card of a weights file")
@@ -45,8 +69,11 @@ def describe_training(train: argparse.ArgumentParser) -> None:
     """Describe the command line of ``train``."""
     train.add_argument("folder", type=Path, help="has train/ and, if possible, val/: one folder of photos a class")
     # torchrun takes "--run" for its own --run-path, hence the second spelling.
-    train.add_argument("--into", "--run", dest="run", type=Path, required=True, help="folder for checkpoint and log")
+    train.add_argument(
+        "--into", "--run", dest="run", type=place(folder=True), required=True, help="folder for checkpoint and log"
+    )
     train.add_argument("--resume", action="store_true", help="continue from the checkpoint there")
+    train.add_argument("--force", action="store_true", help="begin anew, and lose the checkpoint there")
     train.add_argument(
         "--from",
         dest="begin_from",
@@ -54,8 +81,8 @@ def describe_training(train: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="begin with the weights of another run (its moving average), not with random ones",
     )
-    train.add_argument("--workers", type=int, default=0, help="loading processes; 0 loads between the steps")
-    train.add_argument("--threads", type=int, default=0, help="threads for computing; 0 leaves torch's choice")
+    train.add_argument("--workers", type=whole(0), default=0, help="loading processes; 0 loads between the steps")
+    train.add_argument("--threads", type=whole(0), default=0, help="threads for computing; 0 leaves torch's choice")
     train.add_argument("--compile", action="store_true", help="compile the net first: minutes, then faster steps")
     train.add_argument(
         "--norm-per-process",
@@ -63,10 +90,12 @@ def describe_training(train: argparse.ArgumentParser) -> None:
         action="store_false",
         help="under torchrun: BatchNorm sees a process' own photos; quicker, but not what one process would do",
     )
-    train.add_argument("--check-photos", type=int, default=1000, help="photos of val/ to try the net on now and then")
-    train.add_argument("--check-size", type=int, default=128, help="their side, px")
-    train.add_argument("--check-every", type=int, default=4, help="passes over the photos between checks")
-    train.add_argument("--save-every", type=float, default=180, help="seconds between checkpoints")
+    train.add_argument(
+        "--check-photos", type=whole(0), default=1000, help="photos of val/ to try the net on now and then"
+    )
+    train.add_argument("--check-size", type=whole(32), default=128, help="their side, px")
+    train.add_argument("--check-every", type=whole(1), default=4, help="passes over the photos between checks")
+    train.add_argument("--save-every", type=number(0), default=180, help="seconds between checkpoints")
     end = train.add_mutually_exclusive_group()
     end.add_argument("--deadline", help="HH:MM: stretch or shorten the plan so that it ends then")
     end.add_argument("--minutes", type=float, help="stretch or shorten the plan so that it ends in so many minutes")
@@ -77,7 +106,7 @@ def describe_training(train: argparse.ArgumentParser) -> None:
     choices.add_argument(
         "--phases",
         nargs="+",
-        type=Phase.parse,
+        type=_read_phase,
         default=default.phases,
         help=(
             "epochs@size or epochs@size,size,..., one after the other; :still behind it lets BatchNorm keep its "
@@ -87,7 +116,7 @@ def describe_training(train: argparse.ArgumentParser) -> None:
     for item in fields(Recipe):
         value = getattr(default, item.name)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            choices.add_argument(f"--{item.name.replace('_', '-')}", type=type(value), default=value)
+            choices.add_argument(f"--{item.name.replace('_', '-')}", type=RANGES[item.name], default=value)
     choices.add_argument("--autocast", choices=("bf16", "off"), default=default.autocast)
     choices.add_argument("--no-channels-last", dest="channels_last", action="store_false")
 
@@ -110,9 +139,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def _read_phase(text: str) -> Phase:
+    try:
+        return Phase.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def _spell(phases: Sequence[Phase]) -> str:
     return " ".join(map(str, phases))
 
 
 if __name__ == "__main__":
+    end_quietly_in_pipes()
     sys.exit(main())

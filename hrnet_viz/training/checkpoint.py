@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ValueError(f"There is no checkpoint '{path}'. Train first, or give the folder of a run.")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    if state.get("format") != FORMAT:
+    try:
+        state: object = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # reading a damaged or foreign file, torch raises whatever comes
+        raise ValueError(
+            f"'{path}' can't be read as a checkpoint ({type(error).__name__}): it is damaged, or another kind of file. "
+            "Give the folder of another run, or begin anew."
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"'{path}' is no checkpoint of hrnet_viz.training, format {FORMAT}.")
     return state
+
+
+def describe_checkpoint(path: Path) -> str:
+    """Return how far a checkpoint is and when it was written, for a sentence."""
+    date = datetime.fromtimestamp(path.stat().st_mtime)  # noqa: DTZ006  # the clock on the wall
+    try:
+        progress = f"{read_checkpoint(path)['position']['progress']:.1%}"
+    except (ValueError, KeyError, TypeError):
+        progress = "unreadable"
+    return f"{progress}, {date:%Y-%m-%d %H:%M}"
 
 
 def restore(

@@ -7,15 +7,19 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
+from hrnet_viz.analysis.class_folders import match_classes
 from hrnet_viz.data.folder import list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.devices import device
+from hrnet_viz.files import check_place, write_whole
+from hrnet_viz.training.checkpoint import describe_checkpoint
 from hrnet_viz.training.clock import find_deadline
 from hrnet_viz.training.config import Recipe
 from hrnet_viz.training.distributed import join_world
@@ -31,6 +35,7 @@ def train(options: argparse.Namespace) -> int:
     )
     if options.threads:
         torch.set_num_threads(options.threads)
+    refuse_to_overwrite(options)
     world = join_world(device())
     say = open_log(options.run / "log.txt") if world.leads else _be_silent
     say(f"{datetime.now():%Y-%m-%d %H:%M:%S} python -m hrnet_viz.training {' '.join(sys.argv[1:])}")  # noqa: DTZ005
@@ -47,12 +52,13 @@ def train(options: argparse.Namespace) -> int:
         check_every=options.check_every,
         deadline=_choose_deadline(options),
     )
+    checked = _pick_check_photos(options, photos.classes, say) if world.leads else None
     training = Training(recipe, photos, habits, world, say)
     if options.resume:
         training.resume()
     elif options.begin_from:
         training.begin_from(options.begin_from / "checkpoint.pt")
-    outcome = training.run(_pick_check_photos(options, say) if world.leads else None)
+    outcome = training.run(checked)
     world.leave()
     if outcome.finished:
         say(f"Done: {outcome.position.step} steps, photos seen at each size: {outcome.history.photos}.")
@@ -61,6 +67,20 @@ def train(options: argparse.Namespace) -> int:
         f"Interrupted at {outcome.position.progress:.1%}; nothing is lost. Continue with the same command and --resume."
     )
     return 128 + outcome.signal
+
+
+def refuse_to_overwrite(options: argparse.Namespace) -> None:
+    """Refuse a folder that holds a run, unless it is to be resumed or given up.
+
+    Raises:
+        ValueError: its checkpoint would be lost; the message says how to go on.
+    """
+    checkpoint = options.run / "checkpoint.pt"
+    if checkpoint.exists() and not (options.resume or options.force):
+        raise ValueError(
+            f"'{options.run}' holds a checkpoint ({describe_checkpoint(checkpoint)}). Add --resume to go on, "
+            "give another folder, or add --force to lose it."
+        )
 
 
 def export(options: argparse.Namespace) -> int:
@@ -83,18 +103,21 @@ def export(options: argparse.Namespace) -> int:
 
 def write_card(options: argparse.Namespace) -> int:
     """Write the model card of a weights file."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     from hrnet_viz.training.card import write_model_card
 
+    target = check_place(options.target or options.weights.with_suffix(".md"))
     try:
         with safe_open(options.weights, "pt") as file:
             metadata = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"'{options.weights}' is no weights file that `export` wrote: {error}.") from error
+    try:
         results = json.loads(options.evaluation.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"The card needs the weights file and the JSON of its evaluation: {error}.") from error
-    target = options.target or options.weights.with_suffix(".md")
-    target.write_text(write_model_card(options.weights.stem, metadata, results), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"'{options.evaluation}' is no evaluation that --json wrote: {error}.") from error
+    write_whole(target, write_model_card(options.weights.stem, metadata, results))
     return 0
 
 
@@ -122,8 +145,10 @@ def _choose_deadline(options: argparse.Namespace) -> float | None:
     return time.time() + 60 * options.minutes if options.minutes else None
 
 
-def _pick_check_photos(options: argparse.Namespace, say: Callable[[str], None]) -> Photos | None:
-    """Photos of val/, evenly from all classes; none where there is no val/ or none is wanted."""
+def _pick_check_photos(
+    options: argparse.Namespace, trained: tuple[str, ...], say: Callable[[str], None]
+) -> Photos | None:
+    """Photos of val/, evenly from all classes, labelled by the names of ``trained``; none where there is no val/."""
     if not options.check_photos:
         return None
     if not (options.folder / "val").is_dir():
@@ -131,4 +156,7 @@ def _pick_check_photos(options: argparse.Namespace, say: Callable[[str], None]) 
         return None
     every = list_classes(options.folder / "val")
     chosen = every.pick(range(0, len(every), max(1, len(every) // options.check_photos)))
-    return read_photos(chosen, Preparation(size=(options.check_size, options.check_size)), say)
+    photos = read_photos(chosen, Preparation(size=(options.check_size, options.check_size)), say)
+    owner = SimpleNamespace(classes=trained, num_outputs=len(trained))
+    places = torch.tensor(match_classes(owner, every.classes))
+    return replace(photos, labels=places[photos.labels], classes=trained)

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from hrnet_viz.data.folder import PhotoFolder, list_classes
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.evaluate.scores import expected_calibration_error, fit_temperature
+from hrnet_viz.files import check_place, write_whole
 from hrnet_viz.network import hrnet
 from hrnet_viz.network.settling import settle_norms
 from hrnet_viz.training.checkpoint import read_checkpoint
@@ -61,6 +62,7 @@ def export_weights(
     Raises:
         ValueError: no such checkpoint or folder, other classes, or a share that is none.
     """
+    target = check_place(target)
     if not 0 < norm_share <= 1:
         raise ValueError(f"norm_share is {norm_share}, but is a share: above 0, at most 1.")
     norm_sizes = sizes if norm_sizes is None else norm_sizes
@@ -68,6 +70,12 @@ def export_weights(
     recipe, classes = Recipe.from_json(state["recipe"]), tuple(state["classes"])
     net = hrnet(recipe.variant, num_outputs=len(classes))
     net.load_state_dict(state["average"])
+    broken = [name for name, value in net.state_dict().items() if not value.isfinite().all()]
+    if broken:
+        raise ValueError(
+            f"'{checkpoint}' holds NaN or infinite numbers in {len(broken)} tensors ({broken[0]}, ...): the training "
+            "has diverged. Train again, with a lower --peak-rate or with --clip 1."
+        )
     trained, held = hold_back(list_classes(folder / "train"), recipe.held_back, recipe.seed)
     if trained.classes != classes:
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
@@ -111,11 +119,7 @@ def export_weights(
         "temperature": repr(calibration["temperature"]),
         "provenance": json.dumps(provenance),
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_suffix(".unfinished")
-    save_file(weights, unfinished, metadata)
-    unfinished.chmod(0o644)  # safetensors writes files that nobody else may read
-    unfinished.replace(target)
+    write_whole(target, save(weights, metadata))
     say(f"Wrote {target.name}, {target.stat().st_size / 1e6:.1f} MB, temperature {calibration['temperature']:.3f}.")
     return metadata
 
@@ -147,7 +151,8 @@ def spell_command(recipe: Recipe, *, continues: bool = False) -> str:
 
 def _store(value: Tensor) -> Tensor:
     value = value.detach().contiguous().clone()
-    return value.half() if value.is_floating_point() else value
+    half = value.half() if value.is_floating_point() else value
+    return half if half.isfinite().all() else value  # what half precision can't hold stays as it is
 
 
 def _draw_batches(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,11 @@ class Training:
                 pace = progress.wish(step, course.pace) if self.world.leads else 0.0
                 caught = max(interrupted, default=0)
                 sums = self.world.add_up([loss * len(labels), right, len(labels), caught, pace])
+                if not isfinite(sums[0]):
+                    raise ValueError(
+                        f"The loss is {sums[0] / sums[2]:g} at {self.position.progress:.1%}: the training has diverged "
+                        "and stops; the checkpoint is as it was saved last. Try a lower --peak-rate, or --clip 1."
+                    )
                 course.pace = sums[4]
                 progress.note(step, sums[0] / sums[2], sums[1] / sums[2])
                 now = time.monotonic()

@@ -16,6 +16,7 @@ from hrnet_viz.training.course import Course, Step
 from hrnet_viz.training.photos import Photos
 
 
+@cache  # of the module, not of an object that travels to other processes
 def build_augmentation(size: int, smallest_crop: float, jitter: float) -> v2.Transform:
     """Random crop of at least that share of the area, flip, and change of colours: uint8 (3, H, W) -> (3, size, size).
 
@@ -47,12 +48,11 @@ class Batches(Dataset[tuple[Tensor, Tensor, Step]]):
         self.photos = photos
         self.recipe = recipe
         self.rank, self.world = rank, world
-        self._augmentation = cache(build_augmentation)
 
     def __getitem__(self, step: Step) -> tuple[Tensor, Tensor, Step]:
         """Give pixels uint8 (N, 3, size, size), labels (N,) and the step itself."""
         recipe = self.recipe
-        augment = self._augmentation(step.size, recipe.smallest_crop, recipe.jitter)
+        augment = build_augmentation(step.size, recipe.smallest_crop, recipe.jitter)
         mine = step.photos[self.rank :: self.world]
         pixels = torch.empty((len(mine), 3, step.size, step.size), dtype=torch.uint8)
         with torch.random.fork_rng(devices=[]):

@@ -138,7 +138,7 @@ def test_a_card_needs_the_right_evaluation(exported, tmp_path, capsys):
     assert main(["card", str(exported[0]), str(tmp_path / "evaluation.json"), "--target", str(tmp_path / "x.md")]) == 2
     assert "other classes" in capsys.readouterr().err
     assert main(["card", str(exported[0]), str(tmp_path / "none.json")]) == 2
-    assert "JSON of its evaluation" in capsys.readouterr().err
+    assert "is no evaluation that --json wrote" in capsys.readouterr().err
 
 
 def test_norms_are_measured_on_whole_photos_and_all_weights_stay(folder, run, tmp_path):
