@@ -30,7 +30,12 @@ class Address:
 
 def cache_folder() -> Path:
     """Give the folder of downloaded weights: ``HRNET_VIZ_CACHE``, else ``~/.cache/hrnet_viz``."""
-    return Path(os.environ.get(VARIABLE) or Path.home() / ".cache" / "hrnet_viz").expanduser()
+    try:
+        return Path(os.environ.get(VARIABLE) or "~/.cache/hrnet_viz").expanduser()
+    except RuntimeError as error:  # a container whose user has neither a name nor a home
+        raise WeightsError(
+            f"There is no home folder to keep downloaded weights in. Set the variable {VARIABLE} to a folder."
+        ) from error
 
 
 def obtain(name: str, addresses: Sequence[Address], inspect: Inspect, *, progress: bool = True) -> tuple[Path, str]:

@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.variants import VARIANTS, Variant
-from hrnet_viz.weights.keys import BILINEAR, Flavour
+from hrnet_viz.weights.keys import BILINEAR, Flavour, guess_net
 from hrnet_viz.weights.report import WeightsError, list_some
 
 CLASSIFIER = ("classifier.weight", "classifier.bias")
@@ -85,7 +85,7 @@ def fit(
     if not partial and (missing or left_over or misfits):
         told = _tell(missing, left_over, misfits)
         raise WeightsError(
-            " ".join([f"{where} does not fit {variant.name}, so nothing was loaded.", *told, *_advise(flavour)])
+            " ".join([f"{where} does not fit {variant.name}, so nothing was loaded.", *told, *_advise(flavour, given)])
         )
 
     renewed += [*missing, *misfits]
@@ -122,6 +122,8 @@ def choose_variant(tensors: Mapping[str, Tensor], where: str, asked: Variant | N
     if found:
         modules = "/".join(map(str, found.modules))
         told = f"has width {found.width} and {modules} modules, as none of the published variants"
+    elif guess_net(tensors):
+        raise WeightsError(f"{where} is no HRNet: it has layer1, but no stage2.{guess_net(tensors)}")
     else:
         told = "lacks the parts that tell the variant (layer1 and stage2)"
     raise WeightsError(
@@ -198,7 +200,13 @@ def _tell(missing: list[str], left_over: list[str], misfits: Mapping[str, str]) 
         yield f"Of another shape or type: {len(misfits)} ({told})."
 
 
-def _advise(flavour: Flavour) -> Iterator[str]:
+def _advise(flavour: Flavour, given: Mapping[str, Tensor]) -> Iterator[str]:
+    first = given.get("conv1.weight")
+    if first is not None and first.ndim == 4 and first.shape[1] != 3:
+        yield (
+            f"Its first layer takes {first.shape[1]} channels where a photo has 3: set its weights first "
+            "(weights['conv1.weight'] = w.mean(1, keepdim=True).repeat(1, 3, 1, 1), for example) and save them."
+        )
     if not flavour.head:
         yield f"By its keys it is of another kind ({flavour.name}), without the classification head of this net."
     yield "partial=True takes over what fits and starts the rest at random."

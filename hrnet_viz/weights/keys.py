@@ -116,6 +116,7 @@ def find_prefix(names: Iterable[str], where: str) -> str:
     if not found:
         raise WeightsError(
             f"{where} is no HRNet: it has no '{ANCHOR}'. It holds {len(names)} tensors: {list_some(names)}."
+            f"{guess_net(dict.fromkeys(names))}"
         )
     raise WeightsError(f"{where} holds several nets, under {list_some(map(repr, found))}. Save one of them by itself.")
 
@@ -138,6 +139,27 @@ def _rename(name: str, renames: Iterable[tuple[str, str]]) -> str:
         if match := re.fullmatch(pattern, name):
             return match.expand(replacement)
     return name
+
+
+NETS = (
+    ("layer4.", "a ResNet"),
+    ("patch_embed.", "a vision transformer"),
+    ("conv_stem.", "an EfficientNet"),
+    ("features.", "a VGG, DenseNet or MobileNet"),
+    ("stages.", "a ConvNeXt"),
+    ("encoder.", "a transformer"),
+)
+
+
+def guess_net(content: object) -> str:
+    """Return a sentence about which other net a state dict is of, by its names; "" where that can't be told."""
+    names = [str(name) for name in content] if isinstance(content, Mapping) else []
+    for value in content.values() if isinstance(content, Mapping) else ():
+        names += map(str, value) if isinstance(value, Mapping) else ()
+    for mark, net in NETS:
+        if any(name.startswith(mark) or f".{mark}" in name for name in names):
+            return f" By its names it is {net}."
+    return ""
 
 
 def flavours_table() -> str:

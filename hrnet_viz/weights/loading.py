@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
 from hrnet_viz.data.preparation import Preparation
-from hrnet_viz.network.net import HRNet
+from hrnet_viz.network.net import HRNet, read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
 from hrnet_viz.weights.fitting import CLASSIFIER, Fit, fit
 from hrnet_viz.weights.keys import BILINEAR, Flavour
 from hrnet_viz.weights.published import load_imagenet_classes
 from hrnet_viz.weights.report import LoadReport, LoadWarning, WeightsError, list_some
-from hrnet_viz.weights.sources import Source, open_source
+from hrnet_viz.weights.sources import OUTPUTS, Source, open_source
+
+IMAGENET_HINT = 'outputs without names; if they are those of ImageNet: hv.load(..., classes="imagenet")'
 
 
 def load(
     source: str | os.PathLike[str],
     *,
     name: str | None = None,
+    part: str | None = None,
     num_outputs: int | None = None,
     partial: bool = False,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | Mapping[Any, Any] | None = None,
     preparation: Preparation | None = None,
     progress: bool = True,
 ) -> HRNet:
@@ -42,10 +46,12 @@ def load(
             wrapped in ``state_dict`` or ``model`` or not, safetensors or torch. A file that is called like published
             weights is meant by "./hrnet_w18".
         name: variant of a file, where it should be checked; it is inferred from the shapes.
+        part: place of the net in a file that holds several ("state_dict_ema"); ``net.load_report`` names them.
         num_outputs: number of logits. If the file has another one, exactly the classifier starts at random, and a
             warning says so.
         partial: take over what fits, start the rest at random, warn and report, instead of refusing the file.
-        classes: names of the outputs, or "imagenet"; by default those that the file or the publication states.
+        classes: names of the outputs in their order, or a mapping between names and their numbers, or "imagenet"; by
+            default those that the file or the publication states.
         preparation: how a photo becomes an input; by default what the file or the publication states, otherwise the
             usual ImageNet evaluation (224 px, centre crop of 0.875).
         progress: show a bar while downloading.
@@ -60,7 +66,7 @@ def load(
     """
     if num_outputs is not None and num_outputs < 1:
         raise WeightsError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
-    origin = open_source(source, name=name, progress=progress)
+    origin = open_source(source, name=name, part=part, progress=progress)
     found = fit(
         origin.tensors,
         origin.flavour,
@@ -73,13 +79,13 @@ def load(
     net = _assemble(found, origin.temperature)
     net.classes = names
     net.preparation = preparation or origin.preparation
-    report = _report(origin, found)
+    report = _report(origin, found, named=bool(names))
     net.load_report = report
     _warn(report, origin.flavour, partial=partial)
     return net
 
 
-def _report(origin: Source, found: Fit) -> LoadReport:
+def _report(origin: Source, found: Fit, *, named: bool) -> LoadReport:
     return LoadReport(
         source=str(origin.path),
         variant=found.net.variant.name,
@@ -92,10 +98,13 @@ def _report(origin: Source, found: Fit) -> LoadReport:
         sha256=origin.sha256,
         temperature=1.0 if set(CLASSIFIER) & set(found.renewed) else origin.temperature,
         provenance=origin.provenance,
+        part=origin.part,
+        others=origin.others,
+        hint="" if named or found.net.num_outputs != OUTPUTS else IMAGENET_HINT,
     )
 
 
-def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | None) -> tuple[str, ...]:
+def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...]:
     """Names of the outputs: those given, else those of the file if the classifier is still the file's."""
     if isinstance(classes, str):
         if classes != "imagenet":
@@ -105,12 +114,13 @@ def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | None) -> 
         classes = () if set(CLASSIFIER) & set(found.renewed) else origin.classes
         if classes and len(classes) != found.net.num_outputs:
             raise WeightsError(f"{origin.path} names {len(classes)} classes for {found.net.num_outputs} outputs.")
-    elif len(classes) != found.net.num_outputs:
+        return tuple(map(str, classes))
+    try:
+        return read_classes(classes, found.net.num_outputs)
+    except ValueError as error:
         raise WeightsError(
-            f"{len(classes)} classes were given for {found.net.num_outputs} outputs. Give as many, or "
-            f"num_outputs={len(classes)} to start another classifier at random."
-        )
-    return tuple(map(str, classes))
+            f"{error} For another number of outputs, num_outputs= starts another classifier at random."
+        ) from error
 
 
 def _assemble(found: Fit, temperature: float) -> HRNet:

@@ -7,14 +7,46 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from hrnet_viz.weights.kinds import name_kind
+from hrnet_viz.weights.parts import choose_part, find_parts, find_tensors
 from hrnet_viz.weights.report import WeightsError, list_some
 
-WRAPPERS = ("state_dict", "model")
+HARMLESS = (
+    "argparse.Namespace", "types.SimpleNamespace", "collections.deque", "uuid.UUID", "decimal.Decimal",
+    "numpy.ndarray", "numpy.dtype",
+    *(f"builtins.{word}" for word in ("slice", "range", "set", "frozenset", "list", "tuple", "int", "float", "str",
+                                      "bool", "complex", "bytes")),
+    *(f"datetime.{word}" for word in ("datetime", "date", "time", "timedelta", "timezone")),
+    *(f"{home}.{pure}{kind}Path" for home in ("pathlib", "pathlib._local") for pure in ("", "Pure")
+      for kind in ("", "Posix", "Windows")),
+    *(f"{home}.multiarray.{word}" for home in ("numpy.core", "numpy._core") for word in ("_reconstruct", "scalar")),
+    *(f"numpy.dtypes.{kind}DType" for kind in ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "Float16",
+                                               "Float32", "Float64")),
+)  # fmt: skip
+"""Types that stand beside the weights in checkpoints of training programs. None of them is made: see _Ignored."""
+
+
+class _Ignored:
+    """Stands for whatever is no tensor: takes everything and does nothing, so that nothing of a file runs."""
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+def _ignore_default(*_: object) -> dict[object, object]:
+    """Stands for ``defaultdict``, into which the unpickler then puts what it holds."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +57,44 @@ class Checkpoint:
         path: the file.
         tensors: name -> tensor, as stored.
         metadata: text that a safetensors file carries beside its tensors.
+        part: the place in the file where the tensors lie, "" for the file itself.
+        others: places of other nets in the file.
     """
 
     path: Path
     tensors: Mapping[str, Tensor]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    part: str = ""
+    others: tuple[str, ...] = ()
 
 
-def read_checkpoint(path: str | Path) -> Checkpoint:
+def read_checkpoint(path: str | Path, part: str | None = None) -> Checkpoint:
     """Read a safetensors file or a torch checkpoint; the content decides, not the name.
 
-    A torch checkpoint is read with ``weights_only``: it may hold tensors, numbers, text and containers. Tensors wrapped
-    in ``state_dict`` or ``model`` (or one in the other) are taken out of there.
+    A torch checkpoint is read with ``weights_only``: it may hold tensors, numbers, text, containers and a few types
+    that training programs write beside them, which are not made. The net is looked for in every mapping in it.
+
+    Args:
+        path: the file.
+        part: the place of the net in it, where there are several.
 
     Raises:
         WeightsError: no such file, not a checkpoint, a broken one, or one that would have to run code to be read.
     """
     path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"There is no file {path}.")
-    with path.open("rb") as file:
-        start = file.read(64)
+    try:
+        if not path.is_file():
+            raise WeightsError(f"There is no file {path}.")
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise WeightsError(f"{path} can't be opened ({error.strerror or error}). Check who may read it.") from error
     _refuse_look_alikes(path, start)
     if start[8:9] == b"{":  # safetensors: eight bytes of length, then JSON
-        return _read_safetensors(path)
-    return Checkpoint(path, _unwrap(path, _read_torch(path)))
+        content, metadata = _read_safetensors(path)
+    else:
+        content, metadata = _read_torch(path, start), {}
+    return _choose(path, content, metadata, part)
 
 
 def _refuse_look_alikes(path: Path, start: bytes) -> None:
@@ -61,21 +106,24 @@ def _refuse_look_alikes(path: Path, start: bytes) -> None:
         )
     if start.startswith(b"version https://git-lfs"):
         raise WeightsError(f"{path} only points to the real file (Git LFS). Fetch that one with `git lfs pull`.")
+    if kind := name_kind(path, start):
+        raise WeightsError(f"{path} is no checkpoint: it is {kind}.")
 
 
-def _read_safetensors(path: Path) -> Checkpoint:
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            return Checkpoint(path, {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {})  # noqa: SIM118  # no mapping
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118  # no mapping
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is a broken safetensors file ({error}). Get it again.") from error
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path, start: bytes) -> Any:
+    stand_ins: list[Any] = [(_Ignored, name) for name in HARMLESS]
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        with torch.serialization.safe_globals([*stand_ins, (_ignore_default, "collections.defaultdict")]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = _code_asked_for(path, str(error))
@@ -90,9 +138,9 @@ def _read_torch(path: Path) -> Any:
         raise
     except Exception as error:  # a broken file makes the unpickler stumble in any way there is
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(
-            f"{path} is not a checkpoint that torch can read ({reason}). It may be cut short: get it again."
-        ) from error
+        known = start.startswith((b"PK", b"\x80"))  # what torch.save writes begins so
+        advice = "It may be cut short: get it again." if known else "Is it the right file?"
+        raise WeightsError(f"{path} is not a checkpoint that torch can read ({reason}). {advice}") from error
 
 
 def _code_asked_for(path: Path, message: str) -> list[str]:
@@ -103,40 +151,23 @@ def _code_asked_for(path: Path, message: str) -> list[str]:
         return re.findall(r"(?:GLOBAL|global:?|class|type) ([\w.]+\.\w+)", message)[:1]
 
 
-def _numpy_scalars() -> list[Any]:
-    """What a numpy number in a training checkpoint (its best accuracy) consists of; none of it runs anything."""
-    import numpy as np
-
-    scalar = np.float64(0).__reduce__()[0]
-    kinds = [type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.bool_)]
-    return [(scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar"), np.dtype, *kinds]
-
-
-def _unwrap(path: Path, content: Any) -> dict[str, Tensor]:
-    """Go down through the wrappers to the mapping that holds tensors."""
+def _choose(path: Path, content: Any, metadata: Mapping[str, str], part: str | None) -> Checkpoint:
+    """Take the net out of what was read."""
     if isinstance(content, Mapping) and {"recipe", "average"} <= content.keys():
         raise WeightsError(
             f"{path} is a checkpoint of this project's training, which is not yet a net to look at. "
             "Make one with `python -m hrnet_viz.training export`."
         )
-    while isinstance(content, Mapping):
-        inner = next((content[word] for word in WRAPPERS if isinstance(content.get(word), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
-    tensors = (
-        {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
-        if isinstance(content, Mapping)
-        else {}
-    )
+    parts = find_parts(content)
+    if parts:
+        chosen = choose_part(parts, part, str(path))
+        return Checkpoint(path, parts[chosen], metadata, chosen, tuple(one for one in parts if one != chosen))
+    tensors = find_tensors(content)  # of another net, which later gets its sentence
     if not tensors:
         what = (
             f"the entries {list_some(map(str, content))}"
             if isinstance(content, Mapping)
             else f"a {type(content).__name__}"
         )
-        raise WeightsError(
-            f"{path} holds {what}, but no tensors with names. Expected a state dict, bare or under "
-            f"{' or '.join(repr(word) for word in WRAPPERS)}."
-        )
-    return tensors
+        raise WeightsError(f"{path} holds {what}, but no tensors with names, as a state dict has.")
+    return Checkpoint(path, tensors, metadata)

@@ -36,6 +36,9 @@ class LoadReport:
         sha256: of the file, where it was computed.
         temperature: what the logits of the file were divided by to be calibrated; 1 if by nothing.
         provenance: what the file says about its own making.
+        part: the place in the file where the net lies, "" for the file itself.
+        others: places of other nets in the file, for ``hv.load(..., part=...)``.
+        hint: what could be said to know more about the net.
     """
 
     source: str
@@ -49,6 +52,9 @@ class LoadReport:
     sha256: str = ""
     temperature: float = 1.0
     provenance: Mapping[str, object] = field(default_factory=dict)
+    part: str = ""
+    others: tuple[str, ...] = ()
+    hint: str = ""
 
     def __str__(self) -> str:
         """Tell it in a few lines."""
@@ -60,6 +66,11 @@ class LoadReport:
         ):
             if names:
                 lines.append(f"{len(names)} {what}: {list_some(names)}")
+        if self.others:
+            there = list_some([f"part={one!r}" for one in self.others])
+            lines.append(f"taken from {self.part or 'the file itself'}; other weights are there too: {there}")
+        if self.hint:
+            lines.append(self.hint)
         if self.temperature != 1:
             lines.append(f"logits divided by the calibration temperature {self.temperature:.4g}")
         if not self.tried:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hrnet_viz.weights.cache import obtain
 from hrnet_viz.weights.card import read_card
 from hrnet_viz.weights.fitting import fit
 from hrnet_viz.weights.keys import OWN, Flavour, canonicalise
+from hrnet_viz.weights.kinds import suggest_files
 from hrnet_viz.weights.published import Published, find_published, load_imagenet_classes, name_all
 from hrnet_viz.weights.reading import Checkpoint, read_checkpoint
 from hrnet_viz.weights.report import WeightsError
@@ -21,6 +23,7 @@ from hrnet_viz.weights.shipped import SHIPPED, find_shipped
 
 IMAGENET_EVALUATION = Preparation(fit="crop")
 OUTPUTS = 1000  # of all published weights
+LONGEST_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Source:
         temperature: what the logits are to be divided by.
         provenance: how the weights came about.
         sha256: of the file, where it was computed.
+        part, others: the place of the net in the file, and those of others.
     """
 
     path: Path
@@ -48,9 +52,13 @@ class Source:
     temperature: float = 1.0
     provenance: dict[str, object] = field(default_factory=dict)
     sha256: str = ""
+    part: str = ""
+    others: tuple[str, ...] = ()
 
 
-def open_source(source: str | os.PathLike[str], *, name: str | None = None, progress: bool = True) -> Source:
+def open_source(
+    source: str | os.PathLike[str], *, name: str | None = None, part: str | None = None, progress: bool = True
+) -> Source:
     """Find what is meant by ``source`` and read it; the arguments are those of ``hv.load``.
 
     Raises:
@@ -58,7 +66,7 @@ def open_source(source: str | os.PathLike[str], *, name: str | None = None, prog
     """
     asked = _find_asked(name)
     if not isinstance(source, str | os.PathLike):
-        raise WeightsError(f"load takes a name or a path, but a {type(source).__name__} was given.")
+        raise WeightsError(_explain_object(source))
     if isinstance(source, str) and source in SHIPPED:
         return describe(read_checkpoint(find_shipped(source)), asked)
     published = find_published(source) if isinstance(source, str) else None
@@ -66,12 +74,49 @@ def open_source(source: str | os.PathLike[str], *, name: str | None = None, prog
         if asked and asked.name != published.variant:
             raise WeightsError(f"'{source}' are the weights of {published.variant}; leave name='{name}' out.")
         return open_published(published, progress=progress)
-    path = Path(source).expanduser()
-    if not path.is_file():
-        raise WeightsError(
-            f"'{source}' is neither a name of weights nor a file. Names are: {', '.join(SHIPPED)}, {name_all()}."
+    path = _find_file(source)
+    return describe(read_checkpoint(path, part), asked)
+
+
+def _explain_object(source: object) -> str:
+    """Say how a net or weights in memory become a net of this package."""
+    given = f"load takes a name or a path, but a {type(source).__name__} was given."
+    if isinstance(source, Mapping) or hasattr(source, "state_dict"):
+        theirs = "weights" if isinstance(source, Mapping) else "theirs.state_dict()"
+        return (
+            f"{given} Weights in memory go into a net by net = hv.hrnet('hrnet_w18', num_outputs=...); "
+            f"net.load_state_dict({theirs}); or save them first: torch.save({theirs}, 'mine.pth'); hv.load('mine.pth')."
         )
-    return describe(read_checkpoint(path), asked)
+    return given
+
+
+def _find_file(source: str | os.PathLike[str]) -> Path:
+    """Return the file that is meant, or say what was given instead of one.
+
+    Raises:
+        WeightsError: it is an address, a folder, a name as a path, or not there.
+    """
+    text = os.fspath(source)
+    shown = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    if text.lower().startswith(("http:", "https:", "ftp:", "hf:")):
+        raise WeightsError(
+            f"'{shown}' is an address, and only published weights are downloaded. Get the file yourself."
+        )
+    try:
+        path = Path(text).expanduser()
+        if path.is_file():
+            return path
+        if path.is_dir():
+            raise WeightsError(f"'{shown}' is a folder. {suggest_files(path)}")
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"'{shown}' can't be opened ({reason}). Check the path, and who may read it.") from error
+    names = [*SHIPPED, *name_all().split(", ")]
+    if not isinstance(source, str) and text in names:
+        raise WeightsError(
+            f"{source!r} is a path, and there is no such file. The weights of that name: hv.load('{text}')."
+        )
+    raise WeightsError(f"'{shown}' is neither a name of weights nor a file. Names are: {', '.join(names)}.")
 
 
 def open_published(published: Published, *, progress: bool = True) -> Source:
@@ -110,7 +155,7 @@ def describe(checkpoint: Checkpoint, asked: Variant | None = None) -> Source:
     flavour, tensors = canonicalise(checkpoint.tensors, where)
     card = read_card(checkpoint.metadata, where)
     if card is None:
-        return Source(checkpoint.path, tensors, flavour, asked)
+        return Source(checkpoint.path, tensors, flavour, asked, part=checkpoint.part, others=checkpoint.others)
     return Source(
         checkpoint.path,
         tensors,

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from hrnet_viz.course import faithfulness
 from hrnet_viz.weights import shipped
 from hrnet_viz.weights.report import WeightsError
 from hrnet_viz.weights.shipped import find_shipped
@@ -12,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_a_clone_and_a_wheel_are_looked_through_in_the_places_that_the_project_file_names():
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    [(source, target)] = wheel["sources"].items()
-    assert (ROOT / target, ROOT / source) == shipped.FOLDERS
+    assert (ROOT / wheel["sources"]["assets/weights"], ROOT / "assets/weights") == shipped.FOLDERS
+    assert (ROOT / wheel["sources"]["assets/faithfulness"], ROOT / "assets/faithfulness") == faithfulness.PLACES
 
 
 def test_the_first_place_that_has_it_counts(tmp_path, monkeypatch):
