@@ -64,7 +64,9 @@ def _candidates() -> Iterator[str]:
             yield program
 
 
-def run_dot(source: str, form: Literal["svg", "png"], *, engine: Engine = "pinned", dpi: float | None = None) -> bytes:
+def run_dot(
+    source: str, form: Literal["svg", "png", "plain"], *, engine: Engine = "pinned", dpi: float | None = None
+) -> bytes:
     """Draw a graph.
 
     Args:

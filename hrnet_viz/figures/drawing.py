@@ -187,4 +187,4 @@ def _describe(net: HRNet, size: tuple[int, int]) -> str:
 
 def _finish(marks: Marks, caption: str, alt: str) -> Diagram:
     sheet = marks.sheet
-    return Diagram(sheet.source, caption, alt, (sheet.width, sheet.height), dict(sheet.places), tuple(sheet.pictures))
+    return sheet.finish(caption, alt)

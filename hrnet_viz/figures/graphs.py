@@ -12,10 +12,12 @@ import graphviz
 import torch
 from torch import Tensor
 
-from hrnet_viz.figures.colours import STEM_COLOUR, Theme, ink_on, theme_colours, tint
+from hrnet_viz.figures.colours import STEM_COLOUR, Theme, ink_on, tint
 from hrnet_viz.figures.diagrams.drawn import Diagram
+from hrnet_viz.figures.diagrams.geometry import Place, Point, text_width
 from hrnet_viz.figures.diagrams.marks import site_colour
-from hrnet_viz.figures.diagrams.sheet import FONT
+from hrnet_viz.figures.diagrams.sheet import Sheet
+from hrnet_viz.figures.dot import run_dot
 from hrnet_viz.figures.drawing import find_module, ready
 from hrnet_viz.runner import run, size_at
 from hrnet_viz.tracing import evaluating
@@ -23,6 +25,7 @@ from hrnet_viz.tracing import evaluating
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
 
+SIZE, MARGIN = 12.0, 11.0  # of letters and of the page, in points
 _NODE = re.compile(r"\s*(?P<id>\d+) \[label=(?:\"(?P<text>.*?)\"|(?P<word>\w+))", re.DOTALL)
 _EDGE = re.compile(r"\s*(?P<tail>\d+) -> (?P<head>\d+)")
 
@@ -78,7 +81,7 @@ def autograd_graph(
         f"{caption} {functions} functions lie between {len(branches)} branches and one output; "
         "the paths, their sum and the output are named."
     )
-    return Diagram(_draw_graph(graph, net, theme), caption, alt)
+    return _draw_graph(graph, net, theme).finish(caption, alt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,27 +128,19 @@ def _read_graph(output: Tensor, weights: Mapping[str, Tensor], named: Mapping[in
     )
 
 
-def _draw_graph(graph: _Graph, net: HRNet, theme: Theme) -> str:
-    """Draw it anew in our fonts and colours, with names that stay the same."""
-    colours = theme_colours(theme)
+def _draw_graph(graph: _Graph, net: HRNet, theme: Theme) -> Sheet:
+    """Let Graphviz find the places of boxes whose sizes are ours, and draw them on a sheet."""
+    labels = {name: _label(node) for name, node in graph.nodes.items()}
+    short = {name: f"n{number}" for number, name in enumerate(graph.nodes)}
     drawing = graphviz.Digraph(
         "autograd",
-        graph_attr={"bgcolor": colours.page, "nodesep": "0.18", "ranksep": "0.28", "pad": "0.15"},
-        node_attr={"shape": "box", "style": "filled", "fontname": FONT, "fontsize": "12", "height": "0.3"},
-        edge_attr={"color": colours.muted, "arrowsize": "0.6"},
+        graph_attr={"nodesep": "0.18", "ranksep": "0.28"},
+        node_attr={"shape": "box", "fixedsize": "true"},
+        edge_attr={"arrowhead": "none"},
     )
-    short = {name: f"n{number}" for number, name in enumerate(graph.nodes)}
-    for name, node in graph.nodes.items():
-        site = net.plan.sites.get(node.site)
-        colour = STEM_COLOUR if site is None else site_colour(site)
-        fill = tint(colour, theme, 0.14 if site is None else 0.4)
-        # A tensor's first line is the name that torchviz was told; a branch is called as it is here.
-        where = node.site.rpartition(".")[2]
-        lines = (node.words[0], where) if node.is_function else (where or node.words[0], node.words[-1])
-        look = {"fillcolor": fill, "color": colour, "fontcolor": ink_on(fill)}
-        drawing.node(
-            short[name], r"\n".join(line for line in lines if line), tooltip=node.site or node.words[0], **look
-        )
+    for name, lines in labels.items():
+        width, height = (max(map(text_width, lines)) + 1.2) * SIZE, (len(lines) * 1.2 + 0.7) * SIZE
+        drawing.node(short[name], label="", width=f"{width / 72:.3f}", height=f"{height / 72:.3f}")
     with drawing.subgraph() as top:
         top.attr(rank="same")
         for name, node in graph.nodes.items():
@@ -153,7 +148,48 @@ def _draw_graph(graph: _Graph, net: HRNet, theme: Theme) -> str:
                 top.node(short[name])
     for tail, head in graph.edges:
         drawing.edge(short[tail], short[head])
-    return str(drawing.source)
+    (wide, high), places, curves = _read_plain(run_dot(str(drawing.source), "plain", engine="dot").decode())
+    sheet = Sheet("autograd", theme, wide + 2 * MARGIN, high + 2 * MARGIN)
+    for name, lines in labels.items():
+        site = net.plan.sites.get(graph.nodes[name].site)
+        colour = STEM_COLOUR if site is None else site_colour(site)
+        fill = tint(colour, theme, 0.14 if site is None else 0.4)
+        tip = graph.nodes[name].site or graph.nodes[name].words[0]
+        place, box = places[short[name]], short[name]
+        sheet.box(box, place, lines, fill=fill, line=colour, ink=ink_on(fill), size=SIZE, rounded=False, tip=tip)
+    for tail, head in graph.edges:
+        ends = short[tail], short[head]
+        sheet.curve(ends, curves[ends], colour=sheet.colours.muted, thickness=1.0, arrow=6)
+    return sheet
+
+
+def _label(node: _Node) -> tuple[str, ...]:
+    """Return the lines of a box; a tensor's first line is the name that torchviz was told, a branch has its own."""
+    where = node.site.rpartition(".")[2]
+    lines = (node.words[0], where) if node.is_function else (where or node.words[0], node.words[-1])
+    return tuple(line for line in lines if line)
+
+
+def _read_plain(
+    text: str,
+) -> tuple[tuple[float, float], dict[str, Place], dict[tuple[str, str], tuple[Point, ...]]]:
+    """Read Graphviz's plain format: the size, the place of each node and the curve of each edge, in points."""
+    places: dict[str, Place] = {}
+    curves: dict[tuple[str, str], tuple[Point, ...]] = {}
+    wide = high = 0.0
+    for line in text.splitlines():
+        kind, *words = line.split()
+        if kind == "graph":
+            wide, high = 72 * float(words[1]), 72 * float(words[2])
+        elif kind == "node":
+            x, y, width, height = (72 * float(word) for word in words[1:5])
+            places[words[0]] = Place(x + MARGIN, high - y + MARGIN, width, height)
+        elif kind == "edge":
+            numbers = [72 * float(word) for word in words[3 : 3 + 2 * int(words[2])]]
+            curves[words[0], words[1]] = tuple(
+                (x + MARGIN, high - y + MARGIN) for x, y in zip(numbers[::2], numbers[1::2], strict=True)
+            )
+    return (wide, high), places, curves
 
 
 def _leaf(like: Tensor, channels: int, size: tuple[int, int]) -> Tensor:

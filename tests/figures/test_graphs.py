@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hrnet_viz import SiteError, hrnet
+from hrnet_viz.figures.diagrams.render import Box
 from hrnet_viz.figures.graphs import autograd_graph
 
 
@@ -15,7 +16,8 @@ def net():
 
 
 def labels(drawn):
-    return re.findall(r'^\tn\d+ \[label="?(.*?)"? color=', drawn.source, re.MULTILINE)
+    """What is written in the boxes."""
+    return [r"\n".join(mark.lines) for mark in drawn.marks if isinstance(mark, Box) and mark.lines]
 
 
 def test_it_is_small_and_has_the_names_of_the_drawing(net):

@@ -1,4 +1,4 @@
-"""A finished diagram: its source, and the SVG and PNG that Graphviz makes of it."""
+"""A finished diagram: PNG and SVG, and its source in the DOT language."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import base64
 import io
 import re
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from hrnet_viz.figures.diagrams.geometry import Place
-from hrnet_viz.figures.diagrams.sheet import FONT
-from hrnet_viz.figures.dot import DotNotFound, Engine, run_dot
+from hrnet_viz.figures.diagrams.render import Mark, draw_png, draw_svg, make_figure
 
 FEW_COLOURS = 60
 """A drawing of so few colours fits a palette as it is: three times smaller, and only the edges of letters soften."""
@@ -25,13 +23,15 @@ NOTEBOOK_DPI = 144
 
 @dataclass(frozen=True, repr=False)
 class Diagram:
-    """A graph, drawn when it is asked for; the same source gives the same picture.
+    """A diagram, drawn when it is asked for; the same picture on every machine.
 
     Attributes:
-        source: the graph in the DOT language, with the place of everything.
+        source: the same in the DOT language, with the place of everything.
         caption: what to see in it.
         alt: the text alternative.
-        size: width and height in points (1/72 inch); None where Graphviz lays out.
+        size: width and height in points (1/72 inch).
+        page: colour of the page.
+        marks: what is on it.
         places: where each thing with a name is, in points from the top left corner.
         pictures: what is laid over the drawing, and where.
     """
@@ -39,29 +39,16 @@ class Diagram:
     source: str
     caption: str
     alt: str
-    size: tuple[float, float] | None = None
+    size: tuple[float, float]
+    page: str
+    marks: tuple[Mark, ...] = ()
     places: dict[str, Place] = field(default_factory=dict)
     pictures: tuple[tuple[Place, Image.Image], ...] = ()
 
-    @property
-    def engine(self) -> Engine:
-        """How positions are found: all of them are in the source, or Graphviz finds them."""
-        return "pinned" if self.size else "dot"
-
     def svg(self) -> str:
-        """Draw as SVG, pictures embedded. Every site has its address as ``id`` and tells itself under the pointer.
-
-        Raises:
-            DotNotFound: there is no Graphviz; the message says how to get one.
-        """
-        drawn = run_dot(self.source, "svg", engine=self.engine).decode()
-        drawn = drawn[drawn.index("<svg") :]
-        drawn = re.sub(r"<!--.*?-->\n?|<title>.*?</title>\n?", "", drawn, flags=re.DOTALL)
-        drawn = drawn.replace(f'font-family="{FONT}"', f'font-family="{FONT}, Helvetica, sans-serif"')
-        head, rest = drawn.split(">", 1)
-        label = escape(self.alt)
-        drawn = f'{head} role="img" aria-label="{label}">{rest}'
-        body, end, tail = drawn.rpartition("</g>")
+        """Draw as SVG, pictures embedded. Every site has its address as ``id`` and tells itself under the pointer."""
+        drawn = draw_svg(make_figure(self.marks, self.size, self.page), self.marks, self.alt)
+        body, end, tail = drawn.rpartition("</svg>")
         return body + "".join(self._svg_picture(place, image) for place, image in self.pictures) + end + tail
 
     def _svg_picture(self, place: Place, image: Image.Image) -> str:
@@ -69,21 +56,17 @@ class Diagram:
         image.save(buffer, format="PNG", optimize=True)
         data = base64.b64encode(buffer.getvalue()).decode()
         smooth = "auto" if image.width > place.width else "pixelated"
-        y = place.top[1] - (self.size[1] if self.size else 0)  # Graphviz's origin is the lower left corner
+        left, top = place.left[0], place.top[1]
         # What lies under it must still hear the pointer, since that knows the site.
         return (
-            f'<image x="{place.left[0]:.2f}" y="{y:.2f}" width="{place.width:.2f}" height="{place.height:.2f}" '
+            f'<image x="{left:.2f}" y="{top:.2f}" width="{place.width:.2f}" height="{place.height:.2f}" '
             f'style="image-rendering:{smooth};pointer-events:none" xlink:href="data:image/png;base64,{data}"/>\n'
         )
 
     def png(self, dpi: float = NOTEBOOK_DPI) -> bytes:
-        """Draw as PNG: a slide of 13.33 in is 1,920 px wide at 144 dpi.
-
-        Raises:
-            DotNotFound: there is no Graphviz; the message says how to get one.
-        """
-        page = Image.open(io.BytesIO(run_dot(self.source, "png", engine=self.engine, dpi=dpi))).convert("RGB")
-        scale = page.width / self.size[0] if self.size else 1.0
+        """Draw as PNG: a slide of 13.33 in is 1,920 px wide at 144 dpi."""
+        page = draw_png(make_figure(self.marks, self.size, self.page), dpi)
+        scale = dpi / 72
         for place, image in self.pictures:
             width, height = max(round(place.width * scale), 1), max(round(place.height * scale), 1)
             way = Image.Resampling.NEAREST if width >= image.width else Image.Resampling.LANCZOS
@@ -104,7 +87,6 @@ class Diagram:
 
         Raises:
             ValueError: another ending.
-            DotNotFound: there is no Graphviz; the message says how to get one.
         """
         path = Path(path)
         if path.suffix == ".svg":
@@ -122,11 +104,8 @@ class Diagram:
         include: object = None,  # noqa: ARG002  # Jupyter gives both by name
         exclude: object = None,  # noqa: ARG002
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give the PNG and the text alternative. No SVG: each Graphviz writes its own, and nbval compares them."""
-        try:
-            png = self.png()
-        except DotNotFound as error:
-            return {"text/plain": str(error)}, {}
+        """Return the PNG and the text alternative, in the form that Jupyter asks for."""
+        png = self.png()
         width, height = Image.open(io.BytesIO(png)).size
         facts = {"width": round(width / 2), "height": round(height / 2), "alt": self.alt}
         return {"image/png": png, "text/plain": self.alt}, {"image/png": facts}

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Point = tuple[float, float]
 Curve = tuple[Point, ...]
 """1 + 3n points: a chain of n cubic Bezier curves."""
 
-_WIDTHS = (
-    {
-        " ": 0.278,
-        "-": 0.333,
-        "r": 0.333,
-        "%": 0.889,
-        "m": 0.833,
-        "w": 0.722,
-        "M": 0.833,
-        "W": 0.944,
-        "—": 1.0,
-        "_": 0.556,
-    }
-    | dict.fromkeys("ijl.,:;|!'/·It[]f", 0.278)
-    | dict.fromkeys("()", 0.333)
-    | dict.fromkeys("ckszvxyJ", 0.5)
-    | dict.fromkeys("×+−<>=~", 0.584)
-    | dict.fromkeys("ABEKPSVXY", 0.667)
-    | dict.fromkeys("CDHNRU", 0.722)
-    | dict.fromkeys("GOQ", 0.778)
-    | dict.fromkeys("FTZL", 0.611)
-)
-"""Advance widths of Arial, in font sizes; digits and most small letters have 0.556."""
 
-
+@lru_cache(maxsize=4096)
 def text_width(text: str, *, bold: bool = False) -> float:
-    """Give how wide a line of text is, in font sizes."""
-    return sum(_WIDTHS.get(letter, 0.556) for letter in text) * (1.06 if bold else 1.0)
+    """Return how wide a line of text is in DejaVu Sans, the font it is drawn in, in font sizes."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal", size=100)
+    return float(text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]) / 100
 
 
 @dataclass(frozen=True, slots=True)

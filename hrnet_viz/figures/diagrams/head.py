@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hrnet_viz.figures.colours import HEAD_COLOUR, branch_colour
 from hrnet_viz.figures.diagrams.geometry import Place, around, straight
-from hrnet_viz.figures.diagrams.layout import SUM
+from hrnet_viz.figures.diagrams.layout import SUM, box_width
 from hrnet_viz.figures.diagrams.marks import STREAM
 
 if TYPE_CHECKING:
@@ -40,14 +40,18 @@ def draw_head(drawing: NetDrawing) -> None:
 
 def draw_outputs(drawing: NetDrawing, final: Place) -> None:
     """Draw pooled channels and logits, one below the other at the right end of the page."""
-    marks, height, width = drawing.marks, drawing.box_height(1), 6.2 * drawing.em
+    marks, height = drawing.marks, drawing.box_height(1)
+    texts = {}
+    for name, word in (("head.pool", "pool"), ("logits", "logits")):
+        words = drawing.overlay.words_for(name) or (str(drawing.plan.sites[name].channels),)
+        texts[name] = f"{word} {words[0]}"
+    width = box_width(texts.values()) * drawing.em
     y = drawing.layout.lanes[-1].bottom[1] + 9 + height / 2
     right = drawing.layout.edges["final"][1]
     carried, above = "head.final", final
-    for name, word in (("head.pool", "pool"), ("logits", "logits")):
-        words = drawing.overlay.words_for(name) or (str(drawing.plan.sites[name].channels),)
+    for name, text in texts.items():
         place = Place(right - width / 2, y, width, height)
-        place = marks.box(name, place, HEAD_COLOUR, lines=(f"{word} {words[0]}",))
+        place = marks.box(name, place, HEAD_COLOUR, lines=(text,))
         start, end = (final.x, above.bottom[1]), (final.x, place.top[1])
         marks.sheet.curve((carried, name), straight(start, end), colour=HEAD_COLOUR, thickness=STREAM)
         carried, above = name, place

@@ -29,7 +29,7 @@ STREAM_DEPTH = 37.0
 LARGEST_FONT, SMALL = 14.5, 12.0
 """Of the boxes at most, and of what explains the diagram; in points."""
 
-PADDING, GAP, TRANSITION, SUM, CROSSING = 0.45, 0.4, 1.7, 0.95, 2.4
+PADDING, GAP, TRANSITION, SUM, CROSSING = 0.4, 0.3, 1.35, 0.9, 1.7
 """In em: within a box, between boxes, for a transition, diameter of a sum, least width of an exchange."""
 
 WIDEST_CROSSING = 9.0
@@ -94,7 +94,7 @@ def size_text(site: Site, size: tuple[int, int]) -> str:
 
 
 def box_width(lines: Iterable[str]) -> float:
-    """Give the width in em of a box with these lines."""
+    """Return the width in em of a box with these lines, any of which may be bold."""
     return max(text_width(line, bold=True) for line in lines) + PADDING
 
 

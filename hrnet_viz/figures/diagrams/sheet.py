@@ -1,4 +1,6 @@
-"""A sheet to draw on with Graphviz: every box and line has its place, so the picture is the same wherever it is made.
+"""A sheet to draw on: every box and line has its place, so the picture is the same wherever it is made.
+
+What is on it is drawn by matplotlib, and told in the DOT language as well, all places pinned, for who wants to edit it.
 
 Places are in points (1/72 inch) from the top left corner. A sheet of 960 x 540 points is a 16:9 slide of 13.33 x 7.5
 inches, and a font size on it is the one that the slide shows.
@@ -14,12 +16,13 @@ import graphviz
 from PIL import Image
 
 from hrnet_viz.figures.colours import Theme, ThemeColours, theme_colours
+from hrnet_viz.figures.diagrams.drawn import Diagram
 from hrnet_viz.figures.diagrams.geometry import Place, Point, shortened, straight, text_width
+from hrnet_viz.figures.diagrams.render import Box, Line, Mark
 
 SLIDE = (960.0, 540.0)
 PAGE = "page"
-FONT = "Arial"
-"""Both the real Graphviz and graphviz-pure know its widths, and every system has a font of the same ones."""
+FONT = "DejaVu Sans"
 
 Align = Literal["left", "center", "right"]
 
@@ -31,6 +34,7 @@ class Sheet:
         colours: the colours of the page.
         places: where the things with a name are.
         pictures: what is laid over the finished drawing, and where.
+        marks: what is on it, in the order in which it was put there.
     """
 
     def __init__(self, name: str, theme: Theme, width: float = SLIDE[0], height: float = SLIDE[1]) -> None:
@@ -39,6 +43,7 @@ class Sheet:
         self.colours: ThemeColours = theme_colours(theme)
         self.places: dict[str, Place] = {}
         self.pictures: list[tuple[Place, Image.Image]] = []
+        self.marks: list[Mark] = []
         self.graph = graphviz.Digraph(
             name,
             engine="neato",
@@ -53,6 +58,13 @@ class Sheet:
     def source(self) -> str:
         """The sheet in the DOT language."""
         return str(self.graph.source)
+
+    def finish(self, caption: str, alt: str) -> Diagram:
+        """Return the sheet as a diagram."""
+        page, size = self.colours.page, (self.width, self.height)
+        return Diagram(
+            self.source, caption, alt, size, page, tuple(self.marks), dict(self.places), tuple(self.pictures)
+        )
 
     def box(
         self,
@@ -102,6 +114,23 @@ class Sheet:
             **_named(name, tip),
         )
         self.places[name] = place
+        round_ = shape in {"circle", "ellipse"}
+        self.marks.append(
+            Box(
+                name,
+                place,
+                tuple(lines),
+                fill,
+                line,
+                ink or self.colours.ink,
+                thickness,
+                size,
+                bold,
+                round=round_,
+                rounded=rounded and not round_,
+                tip=tip,
+            )
+        )
         return place
 
     def text(
@@ -116,8 +145,7 @@ class Sheet:
         bold: bool = False,
     ) -> None:
         """Write one line: ``at`` is the middle of its left end, of its centre or of its right end."""
-        # Graphviz aligns plain labels. A bold one is none, so it is centred on what it is estimated to take.
-        width = text_width(words, bold=bold) * size * (1.0 if bold else 1.15)
+        width = text_width(words, bold=bold) * size
         x = at[0] + {"left": width / 2, "center": 0.0, "right": -width / 2}[align]
         end = {"left": r"\l", "center": "", "right": r"\r"}[align]
         self.graph.node(
@@ -127,6 +155,10 @@ class Sheet:
             shape="plaintext",
             fontsize=number(size),
             fontcolor=ink or self.colours.ink,
+        )
+        place = Place(x, at[1], width, size * 1.3)
+        self.marks.append(
+            Box(name, place, (words,), ink=ink or self.colours.ink, size=size, bold=int(bold), align=align)
         )
 
     def picture(self, place: Place, image: Image.Image) -> None:
@@ -139,6 +171,7 @@ class Sheet:
         strokes = (straight((x - arm, y), (x + arm, y)), straight((x, y - arm), (x, y + arm)))
         path = ";".join(" ".join(_position(point, self.height) for point in stroke) for stroke in strokes)
         self.graph.edge(name, name, pos=path, color=colour, penwidth=number(thickness))
+        self.marks += [Line("", tuple(stroke), colour, thickness) for stroke in strokes]
 
     def rule(self, start: Point, end: Point, *, colour: str, thickness: float = 1.0, style: str = "") -> None:
         """Draw a straight line that belongs to no thing."""
@@ -182,6 +215,9 @@ class Sheet:
             **({"arrowhead": "normal", "arrowsize": number(arrow / 10)} if arrow else {}),
             **_named(name, tip),
         )
+        shown = tuple(shortened(points, arrow)) if arrow else tuple(points)
+        end = (points[-1], arrow) if arrow else None
+        self.marks.append(Line(name, shown, colour, thickness, style, end, tip if name else ""))
         if name:
             xs, ys = zip(*points, strict=True)
             self.places[name] = Place(

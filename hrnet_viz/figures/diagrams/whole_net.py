@@ -105,7 +105,9 @@ class NetDrawing:
 
         def width(names: list[str], heading: str = "") -> float:
             texts = [overlay.words_for(name) or facts(sites[name], self.size) for name in names]
-            return box_width([heading, *(line for text in texts for line in text)])
+            bold = [heading] if heading else [text[0] for text in texts]  # as ``Marks.box`` writes it
+            plain = [line for text in texts for line in (text if heading else text[1:])]
+            return max(box_width(bold), *(text_width(line) + PADDING for line in plain), 0.0)
 
         found = {"stem": width(["stem"], "stem"), "stage1": width(["stage1"], "stage 1")}
         found["branch"] = width([site.name for column in self.columns for site in self.branch_sites(column)])
