@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from hrnet_viz.data.preparation import prepare, read_photos
+from hrnet_viz.data.preparation import Preparation, prepare, read_photos
 from hrnet_viz.network.fingerprint import Fingerprint, check_forward, take_fingerprint
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.runner import Sites, run
@@ -38,6 +38,7 @@ class Trace(Mapping[str, Tensor]):
         photos: the photos that they were made from, () if a tensor was given.
         classes: names of the logits, () where they are not known.
         fingerprint: of the weights and numbers, compared when a pass starts from this trace; None compares nothing.
+        preparation: how the net makes its input of a photo, and how a picture of the input is made again.
     """
 
     plan: Plan
@@ -46,6 +47,7 @@ class Trace(Mapping[str, Tensor]):
     photos: tuple[Photo, ...] = ()
     classes: tuple[str, ...] = ()
     fingerprint: Fingerprint | None = None
+    preparation: Preparation = field(default_factory=Preparation)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", ReadOnly(self.tensors))
@@ -153,7 +155,7 @@ def trace(
         torch.stack([measured[id(value)] for value in chosen.values()]).tolist() if chosen and not x.is_meta else []
     )
     norms = dict(zip(chosen, numbers, strict=False))  # none on the meta device
-    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, norms))
+    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, norms), net.preparation)
 
 
 @contextmanager

@@ -68,3 +68,9 @@ def test_make_lab_opens_the_first_notebook():
     named = re.search(r"jupyterlab .*?(notebooks/\S+\.ipynb)", (ROOT / "Makefile").read_text()).group(1)
     assert named == "notebooks/00_quickstart.ipynb"
     assert (ROOT / named).exists()
+
+
+def test_ci_installs_the_system_packages_that_the_readme_lists():
+    installed = {pair.split(":")[1] for pair in re.findall(r"\b[a-z0-9]+:[a-z0-9-]+\b", (ROOT / ".ci/run").read_text())}
+    listed = re.search(r"by\s+Debian's names: (.*?)\.", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
+    assert installed == set(re.findall(r"`(.*?)`", listed))

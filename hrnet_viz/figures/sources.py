@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrnet_viz.analysis.statistics import check_sample, energy_map
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.figures.colours import HEAD_COLOUR, branch_colour
 from hrnet_viz.figures.style import CSS_PIXELS, SHARPNESS, short
 from hrnet_viz.sites import Site
@@ -96,13 +95,13 @@ def read_maps(trace: Trace, site: str | Site, sample: int = 0) -> SiteMaps:
 def read_photo(trace: Trace, sample: int = 0) -> NDArray[np.uint8] | None:
     """Give the photo as the net saw it, (H, W, 3) uint8; None if the input was no picture.
 
-    A tensor that was handed in ready is taken for a photo with the usual ImageNet normalisation.
+    A tensor that was handed in ready is taken for a photo that was normalised as the net's preparation says.
     """
     sample = check_sample(trace, sample)
     seen = trace.input[sample].detach()
     if not bool(seen.isfinite().all()):
         return None
-    one = Preparation().undo(seen[None])
+    one = trace.preparation.undo(seen[None])
     return one[0].pixels if isinstance(one, tuple) else one.pixels
 
 

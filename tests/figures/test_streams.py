@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import hrnet_viz as hv
 from hrnet_viz.figures.colours import BRANCH_COLOURS, STEM_COLOUR
 from hrnet_viz.figures.panels import thin_colours
 from hrnet_viz.figures.sources import read_photo
@@ -183,3 +184,10 @@ def test_a_site_that_was_not_kept_says_how_to_keep_it():
 def test_looks_as_it_did(made, golden_figure, theme):
     golden_figure(f"branches_{theme}", branches(made, "stage4.0", theme=theme))
     golden_figure(f"life_of_branch_{theme}", life_of_branch(made, 1, theme=theme, show="strongest"))
+
+
+def test_the_photo_has_its_own_colours_whatever_the_net_normalises_with():
+    net = hv.hrnet("hrnet_w18_small_v1", num_outputs=3).eval()
+    net.preparation = hv.Preparation(size=(64, 64), mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
+    shown = read_photo(hv.trace(net, hv.photo("cat")))
+    assert np.array_equal(shown, net.preparation.picture(hv.photo("cat")).pixels)

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 from nbval.plugin import find_comment_markers, find_metadata_tags
 
-LARGEST_FILE = 1_000_000  # bytes
+LARGEST_FILE = 3_000_000  # bytes
 LARGEST_WIDGET_STATE = 200_000  # bytes
 FEWEST_WORDS, MOST_WORDS = 1_000, 2_500
 LONGEST_CELL = 25  # lines
