@@ -57,8 +57,13 @@ def guard(function: Any) -> Any:
 
 
 def _explain(function: Callable[..., Any], taken: str, given: object, *, alone: bool) -> str:
-    what = f"a {taken}" if alone else f"a list of {taken}"
-    return f"{function.__name__} takes {what} first, but a {type(given).__name__} was given. {_way(taken, given)}"
+    what = _article(taken) if alone else f"a list of {taken}"
+    got = _article(type(given).__name__)
+    return f"{function.__name__} takes {what} first, but {got} was given. {_way(taken, given)}"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun.startswith(('A', 'E', 'I', 'O', 'U', 'HR')) else 'a'} {noun}"
 
 
 def _way(taken: str, given: object) -> str:

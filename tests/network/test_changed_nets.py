@@ -152,7 +152,7 @@ DOORS = {
 @pytest.mark.parametrize("wrong", WRONG_NETS)
 def test_what_is_no_net_is_told_with_the_way_out(net, x, wrong, door):
     make, words = WRONG_NETS[wrong]
-    with pytest.raises(TypeError, match=rf"takes an? HRNet first, but a.* was given\. .*{words}"):
+    with pytest.raises(TypeError, match=rf"takes an? HRNet first, but an? .* was given\. .*{words}"):
         DOORS[door](make(net), x)
 
 
@@ -160,10 +160,10 @@ def test_figures_tell_what_they_draw(net, x):
     trace = hv.trace(net, x)
     for figure, given, words in (
         (hv.figures.effect_bars, trace, "takes a Sweep first, but a Trace was given"),
-        (hv.figures.branches, net, "takes a Trace first, but a HRNet was given"),
+        (hv.figures.branches, net, "takes a Trace first, but an HRNet was given"),
         (hv.figures.cam_grid, trace, "takes a Cams first, but a Trace"),
         (hv.figures.cut_effects, [trace], "takes a list of Ablation first, but a Trace"),
-        (hv.figures.diagram, trace, "takes a HRNet first, but a Trace"),
+        (hv.figures.diagram, trace, "takes an HRNet first, but a Trace"),
     ):
         with pytest.raises(TypeError, match=words):
             figure(given)
