@@ -21,12 +21,16 @@ if TYPE_CHECKING:
 
 LARGEST_FACTOR = 2.0
 
-# JupyterLab shows a widget whose model it does not find as an error, although a picture lies beside it. So the picture
-# is an output of its own before the widget, and this style, an output before both, lets one of the two be seen.
+# Every front end shows all outputs of a cell. So the picture is an output of its own before the widget, and this style,
+# an output before both, lets one of the two be seen. The first rule knows no front end's names: of three neighbours the
+# one in the middle loses its picture, if the last holds a living explorer and the first this style and nothing else.
+# The others are for JupyterLab, which leaves room around what is hidden, and shows a widget without its model as an
+# error. Each asks for a direct child: what is true of an output is also true of every container around it.
 ONE_OF_TWO = """<style class="hv-one-of-two">
-.jp-OutputArea-child:has(.hv-one-of-two),
-.jp-OutputArea-child:has(.hv-one-of-two) + .jp-OutputArea-child:has(+ .jp-OutputArea-child .hv-explorer),
-.jp-OutputArea-child:has(.hv-one-of-two) + .jp-OutputArea-child + .jp-OutputArea-child:not(:has(.hv-explorer)) {
+:has(.hv-one-of-two):not(:has(img)) + :has(+ * .hv-explorer) img,
+.jp-OutputArea-child:has(> .jp-OutputArea-output > .hv-one-of-two),
+.jp-OutputArea-child:has(> * > .hv-one-of-two) + .jp-OutputArea-child:has(+ .jp-OutputArea-child .hv-explorer),
+.jp-OutputArea-child:has(> * > .hv-one-of-two) + .jp-OutputArea-child + .jp-OutputArea-child:not(:has(.hv-explorer)) {
   display: none;
 }
 </style>"""

@@ -143,6 +143,59 @@ def test_a_question_that_fails_says_why_and_the_explorer_goes_on(lab, run):
     shown.wait_for("figcaption strong", "stage3.0.branch0, channel 0")
 
 
+# ---- a kernel that is not there any more -----------------------------------------------------------------------------
+
+NEVER = "ex._server.answer = lambda *_: __import__('time').sleep(60)"
+SEEN = "e => e.checkVisibility({ visibilityProperty: true })"
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["at rest", "while it computes"])
+def test_after_a_restart_it_says_so_and_shows_nothing_under_another_name(lab, run, asked):
+    shown = run('ex = explore(net, hv.photo("cat"))\nex', "1")
+    shown.wait_for("figcaption strong", "stage3.0.branch0, channel 0")
+    if asked:
+        ask(lab, NEVER)
+        shown.site("stage4.0.branch2")
+        assert shown.is_selected("stage4.0.branch2")
+    lab.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    lab.page.get_by_text("Restart Kernel…", exact=True).click()
+    lab.page.get_by_role("button", name="Confirm Kernel Restart").click()
+    shown.root.locator(".hv-status").filter(has_text="The kernel was restarted").wait_for()
+    map_ = shown.root.locator(".hv-map:not([hidden] *)").first
+    assert map_.evaluate(SEEN) == (not asked), "a map of one site never stands under the name of another"
+    shown.node("stem").dispatch_event("click")
+    assert shown.root.evaluate("e => [...e.children].filter(c => !c.inert).map(c => c.className)") == ["hv-status"]
+
+
+def test_a_kernel_that_died_is_noticed_with_the_next_question(lab, run):
+    shown = run('ex = explore(net, hv.photo("cat"))\nex', "1")
+    shown.wait_for("figcaption strong", "stage3.0.branch0, channel 0")
+    lab.page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.insert_text("import os; os._exit(1)")
+    lab.page.keyboard.press("Control+Enter")
+    lab.page.get_by_role("dialog").get_by_role("button", name="Ok").click(timeout=60_000)
+    lab.wait_for_kernel()
+    shown.site("stage4.0.branch2")
+    shown.root.locator(".hv-status").filter(has_text="The kernel was restarted").wait_for(timeout=15_000)
+    assert not shown.root.locator(".hv-map").first.evaluate(SEEN)
+
+
+def test_a_kernel_that_keeps_silent_is_told_of_and_a_late_answer_still_counts(lab, run):
+    shown = run('ex = explore(net, hv.photo("cat"))\nex', "1")
+    shown.wait_for("figcaption strong", "stage3.0.branch0, channel 0")
+    ask(lab, "import time; own = ex._server.answer; ex._server.answer = lambda *a: time.sleep(13) or own(*a)")
+    shown.site("stage4.0.branch2")
+    shown.root.locator(".hv-status").filter(has_text="has not answered for 10 s").wait_for(timeout=15_000)
+    assert not shown.root.locator(".hv-map").first.evaluate(SEEN)
+    shown.wait_for("figcaption strong", "stage4.0.branch2, channel 0")
+    assert shown.status == ""
+    assert shown.root.locator(".hv-map").first.evaluate(SEEN)
+
+
+# ---- keys ------------------------------------------------------------------------------------------------------------
+
+
 def test_keys_work_the_explorer_and_not_jupyterlab(lab, run):
     shown = run('ex = explore(net, hv.photo("cat"))\nex', "1")
     shown.wait_for("figcaption strong", "stage3.0.branch0, channel 0")
@@ -165,6 +218,41 @@ def test_keys_work_the_explorer_and_not_jupyterlab(lab, run):
         "all => all.filter(e => e.dataset.lmSuppressShortcuts !== 'true').map(e => e.outerHTML.slice(0, 80))"
     )
     assert silent == []
+
+
+CONTAINERS = """
+import ipywidgets as w
+from IPython.display import display
+
+def make(name="cat"):
+    return explore(net, hv.photo(name))
+
+def show(name="cat"):
+    display(make(name))
+
+inner, outer, pressed, button = w.Output(), w.Output(), w.Output(), w.Button(description="press")
+with outer:
+    display(inner)
+with inner:
+    print("words before")
+    display(make())
+button.on_click(pressed.capture()(lambda _: show()))
+w.interact(make, name=["cat", "coffee"])
+display(outer, w.interactive_output(show, {"name": w.Dropdown(options=["cat"])}), button, pressed)
+display(w.VBox([make()]), w.Tab([make()]), w.Accordion([make()], selected_index=0), make())"""
+"""The ways in which people show a widget: five times inside an ``Output``, twice nested, and without one."""
+
+
+def test_wherever_it_is_shown_it_is_seen_and_no_picture_beside_it(lab, run):
+    run(CONTAINERS.strip())
+    lab.page.get_by_role("button", name="press").click()
+    explorers = lab.page.locator(".jp-Notebook .hv-explorer")
+    expect(explorers).to_have_count(8, timeout=60_000)
+    assert [explorers.nth(k).bounding_box()["width"] > 300 for k in range(8)] == [True] * 8
+    assert visible_pictures(lab) == []
+    assert lab.page.get_by_text("words before", exact=True).is_visible()
+    assert lab.page.locator(".jp-Notebook select:visible").first.bounding_box(), "what chooses is seen too"
+    assert lab.errors() == []
 
 
 # ---- a notebook that is opened again ---------------------------------------------------------------------------------

@@ -16,10 +16,7 @@ function createCam(app) {
     if (changed.has("photo")) target.offer([["", `the top class (${app.photo.best})`], ...classes]);
     controls.forEach((control) => control.draw());
     if (has(changed, "photo", "target", "contrast", "method")) lane(load);
-    else if (cams) {
-      if (changed.has("after")) arrange();
-      show();
-    }
+    else if (cams) changed.has("after") ? arrange() : show();
   }
   async function load() {
     const { photo, target: wanted, contrast: other, method } = app.state;
@@ -28,7 +25,6 @@ function createCam(app) {
       quantise(new Float32Array(buffer, start, rows * columns), rows, columns, true);
     cams = { ...meta, sites: meta.sites.map((one) => ({ ...one, plane: read(one) })) };
     arrange();
-    show();
   }
   /** A column for each module and step of the head, a row for each resolution. */
   function arrange() {
@@ -43,6 +39,7 @@ function createCam(app) {
     });
     const heads = cams.columns.map((words, k) => make("span", { "--hv-at": `1 / ${k + 1}` }, words));
     grid.replaceChildren(...heads, ...buttons.map(([, button]) => button));
+    show();
   }
   function show() {
     const { site, plane, note } = cams.sites.find((one) => one.site === app.state.site) ?? cams.sites.at(-1);

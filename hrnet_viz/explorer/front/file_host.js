@@ -26,7 +26,6 @@ async function createFileHost(page) {
     /** Factors of the edits of a site that this file holds. */
     held: (site) => questions.filter(([what, , name]) => what === "ablation" && name === site).map((parts) => parts[3]),
     ask,
-    fetchSite: (site) => ask(["maps", state.photo, site]),
     get: (key) => state[key],
     set: (key, value) => (state[key] = value),
     subscribe: () => () => {}, // nobody else changes anything

@@ -3,22 +3,32 @@
 const REST = 60; // ms that choices are collected before the kernel hears of them
 
 function createKernelHost(model) {
-  const waiting = new Map(); // number of a question -> [resolve, reject]
+  const waiting = new Map(); // number of a question -> [resolve, reject, timer]
   const mine = new Map(); // choices that the model will hear of; until then an echo of older ones must not undo them
   let asked = 0;
   let timer;
   function hear({ answer, meta, error }, [data]) {
-    const [resolve, reject] = waiting.get(answer) ?? [];
+    const [resolve, reject, late] = waiting.get(answer) ?? [];
     waiting.delete(answer);
+    clearTimeout(late);
     if (error) reject?.(new Error(error));
     // A copy of its own starts where floats may start.
     else resolve?.({ meta, buffer: data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) });
   }
   function ask(question, bytes) {
     return new Promise((resolve, reject) => {
-      waiting.set(++asked, [resolve, reject]);
-      model.send({ ask: asked, question }, undefined, bytes ? [bytes] : []);
+      const number = ++asked;
+      waiting.set(number, [resolve, reject, setTimeout(() => host.tell?.(SILENT), 10_000)]);
+      // A kernel that was started anew is done with a question at once and does not answer it.
+      const check = () => waiting.has(number) && lose();
+      const status = ({ content }) => content.execution_state === "idle" && setTimeout(check, 1000);
+      try { model.send({ ask: number, question }, { iopub: { status } }, bytes ? [bytes] : []); } catch { lose(); }
     });
+  }
+  function lose() {
+    host.tell?.(GONE, false);
+    for (const [, reject, late] of waiting.values()) reject(new Error(GONE), clearTimeout(late));
+    waiting.clear();
   }
   const get = (key) => mine.get(key) ?? model.get(key);
   function send() {
@@ -28,10 +38,10 @@ function createKernelHost(model) {
     model.save_changes();
   }
   model.on("msg:custom", hear);
-  return {
+  model.on("comm_live_update", lose); // as soon as a kernel is restarted
+  const host = {
     live: true,
     ask,
-    fetchSite: (site) => ask(["maps", get("photo"), site]),
     get,
     set(key, value) {
       mine.set(key, value);
@@ -41,8 +51,9 @@ function createKernelHost(model) {
       model.on("change", heard);
       return () => model.off("change", heard);
     },
-    close: () => model.off("msg:custom", hear),
+    close: () => [model.off("msg:custom", hear), model.off("comm_live_update", lose)],
   };
+  return host;
 }
 
 function render({ model, el }) {

@@ -35,7 +35,7 @@ function createMaps(app) {
   const node = make("div", {}, createControls(slider, ...controls),
     make("div", { class: "hv-split" }, make("figure", {}, scroll, words), large.node));
   const lane = app.lane();
-  const exactLane = app.lane();
+  const exactLane = createLane(app.say);
   let maps, places, plane, fields, width, settling;
   let order = [];
   app.atEnd(() => clearTimeout(settling));
@@ -43,10 +43,7 @@ function createMaps(app) {
   function draw(changed) {
     controls.forEach((control) => control.draw());
     if (has(changed, "photo", "site", "field")) lane(load);
-    else if (maps) {
-      if (has(changed, "sort", "scale")) arrange();
-      show();
-    }
+    else if (maps) has(changed, "sort", "scale") ? arrange() : show();
   }
   async function load() {
     const { photo, site } = app.state;
@@ -55,7 +52,6 @@ function createMaps(app) {
     [maps, plane] = [fresh, null];
     if (maps.unfinite) app.say(`${site} holds ${count(maps.unfinite, "value")} that are not finite.`);
     arrange();
-    show();
   }
   function arrange() {
     order = rankChannels(maps, app.state.sort);
@@ -65,7 +61,7 @@ function createMaps(app) {
     maps.ends = own.map(([, end]) => (end ? `${maps.signed ? "\u00b1" : ""}${short(end, 2)}` : "dead"));
     maps.atlas = createAtlas(app.tables, maps, maps.limits);
     maps.total = maps.energy.reduce((sum, value) => sum + value, 0) || 1;
-    if (width) drawGrid();
+    width ? drawGrid() : show();
   }
   function drawGrid() {
     places = arrangeGrid(maps.channels, width, maps.rows / maps.columns);

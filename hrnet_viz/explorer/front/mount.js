@@ -1,5 +1,7 @@
 // ---- the explorer: one state, panels that draw it, and a host that keeps it ----
 
+const SILENT = "The kernel has not answered for 10 s: if it is not busy, run the cell again.";
+const GONE = "The kernel was restarted or has ended: run the cell again.";
 const PANELS = {
   maps: createMaps, branches: createBranches, exchange: createExchange, cam: createCam, ablation: createAblation,
   photos: createPhotos,
@@ -24,13 +26,13 @@ async function start(root, host, closing) {
   const atEnd = (end) => closing.addEventListener("abort", end);
   const pixels = readPixels(new Uint8Array(buffer));
   const tables = { sequential: pixels.slice(0, 256), signed: pixels.slice(256) };
-  const app = createApp(host, net, tables, status, atEnd);
+  const app = createApp(host, net, tables, root, status, atEnd);
   await app.loadPhoto();
-  root.replaceChildren(...build(app, root), status);
+  root.replaceChildren(...build(app, root, status));
   app.redraw(net.state);
 }
 
-function createApp(host, net, tables, status, atEnd) {
+function createApp(host, net, tables, root, status, atEnd) {
   const nodes = new Map(net.nodes.map((node) => [node.site, node]));
   const read = () => Object.fromEntries(net.state.map((key) => [key, host.get(key)]));
   const state = read();
@@ -43,9 +45,15 @@ function createApp(host, net, tables, status, atEnd) {
   });
   const say = (text) => status.textContent !== text && (status.textContent = text);
   const photoLane = createLane(say);
+  /** Say what went wrong; until it is mended, the panel hides what the choices do not stand for any more. */
+  const report = (host.tell = (text, isStale = text !== "") => {
+    if (text || status.textContent === SILENT) say(text);
+    root.classList.toggle("hv-stale", isStale);
+    if (text === GONE) for (const part of root.children) part.inert = part !== status;
+  });
   const app = {
     host, net, tables, nodes, state, source, say, photo: null, hovered: null, set, loadPhoto, redraw, atEnd,
-    lane: () => createLane(say),
+    lane: () => createLane(report, () => report("")),
     spot: () => app.hovered ?? state.place,
     hover: (place) => redraw(["hover"], (app.hovered = place)),
     watchSize(element, heard) {
@@ -94,7 +102,7 @@ function createApp(host, net, tables, status, atEnd) {
 }
 
 /** Put the parts together: head, map of the network, tabs, panels. */
-function build(app, root) {
+function build(app, root, status) {
   const answer = make("strong");
   const overlay = createCheck(app, "overlay", "over the photo");
   const [theme, zoom] = ["theme", "zoom"].map((key) => createSelect(app, key));
@@ -133,6 +141,6 @@ function build(app, root) {
   };
   return [
     make("header", {}, make("h3", {}, app.net.name), answer, theme.node), network.node,
-    make("div", { class: "hv-tabs" }, tabs, overlay.node, zoom.node), ...panels.map(({ node }) => node),
+    make("div", { class: "hv-tabs" }, tabs, overlay.node, zoom.node), status, ...panels.map(({ node }) => node),
   ];
 }

@@ -45,8 +45,7 @@ function createNetwork(app) {
   }
   function draw() {
     const { site, inputs, feeds, facts, at } = app.landmark();
-    const light = ({ classList }, feeding, fed) =>
-      [["hv-feeding", feeding], ["hv-fed", fed]].forEach(([name, on]) => classList.toggle(name, on));
+    const light = (part, ...on) => ["hv-feeding", "hv-fed"].forEach((name, k) => part.classList.toggle(name, on[k]));
     for (const [name, group] of drawn) {
       group.setAttribute("aria-selected", name === site);
       group.setAttribute("tabindex", name === site ? 0 : -1);

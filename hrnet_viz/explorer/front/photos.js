@@ -4,7 +4,7 @@ const PIECE = 1 << 20; // bytes per message: servers end a connection that carri
 
 function createPhotos(app) {
   const list = make("div", { class: "hv-thumbs", role: "group", "aria-label": "Photos" });
-  const file = make("input", { type: "file", accept: "image/*", onchange: () => lane(upload) });
+  const file = make("input", { type: "file", accept: "image/*", onchange: () => uploading(upload) });
   const picture = make("canvas", { role: "img" });
   const credit = make("figcaption");
   const answer = make("strong");
@@ -13,7 +13,7 @@ function createPhotos(app) {
     ...(app.host.live ? [createControls(labelled("Upload a photo", file))] : []), list,
     make("div", { class: "hv-split" },
       make("figure", {}, picture, credit), make("div", {}, answer, createRoom("Answers", table))));
-  const lane = app.lane();
+  const [lane, uploading] = [app.lane(), createLane(app.say)];
   let uploads = 0;
   function draw(changed) {
     if (!changed.has("photo")) return;

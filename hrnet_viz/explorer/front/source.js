@@ -7,7 +7,7 @@ function createSource(host, nodes) {
   const kept = new Map(); // question -> promise of its answer; the one used last stands last
   function ask(...question) {
     const key = JSON.stringify(question);
-    const answer = kept.get(key) ?? (question[0] === "maps" ? host.fetchSite(question[2]) : host.ask(question));
+    const answer = kept.get(key) ?? host.ask(question);
     kept.delete(key);
     kept.set(key, answer);
     answer.catch(() => kept.delete(key));

@@ -42,7 +42,7 @@ const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 const has = (changed, ...keys) => keys.some((key) => changed.has(key));
 
 /** Run one task at a time; of those that come in the meantime only the latest is run. */
-function createLane(complain) {
+function createLane(complain, done) {
   let busy, next;
   return async (task) => {
     next = task;
@@ -50,7 +50,7 @@ function createLane(complain) {
     for (busy = true; next;) {
       const now = next;
       next = null;
-      await now().catch((error) => complain(error.message));
+      await now().then(done, (error) => complain(error.message));
     }
     busy = false;
   };
