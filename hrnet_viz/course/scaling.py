@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hrnet_viz.analysis.contributions import contributions
 from hrnet_viz.analysis.targets import find_class, output_names
+from hrnet_viz.explorer.sliders import DescribedImage
 from hrnet_viz.figures.response import response_curves
 from hrnet_viz.figures.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
 from hrnet_viz.runner import run
@@ -55,7 +56,7 @@ class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         self._slider = widgets.FloatSlider(
             description="by", min=LOWEST, max=HIGHEST, step=STEP, value=1.0, layout={"width": f"{WIDTH}px"}
         )
-        self._image = widgets.Image(format="png", layout={"width": f"{WIDTH}px", "margin": "4px 0"})
+        self._image = DescribedImage(format="png", layout={"width": f"{WIDTH}px", "margin": "4px 0"})
         self._words = widgets.HTML()
         super().__init__([self._sites, self._slider, self._image, self._words])
         self.site = site
@@ -101,10 +102,12 @@ class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
             self._limits = (float(ends[:, self._rows].min()), float(ends[:, self._rows].max()))
         self._logits = self._logits_at(self.site, self.factor)
         rows = self._rows
-        self._image.value = draw_bars(
-            self._base[rows].tolist(), self._logits[rows].tolist(), [output_names(self._net)[row] for row in rows],
-            target=rows.index(self.target), limits=self._limits,
-        )  # fmt: skip
+        before, after, names = self._base[rows].tolist(), self._logits[rows].tolist(), output_names(self._net)
+        shown = [names[row] for row in rows]
+        self._image.value = draw_bars(before, after, shown, target=rows.index(self.target), limits=self._limits)
+        self._image.tooltip = f"Logits with {self.site} times {self.factor:.2f}, before in brackets: " + ", ".join(
+            f"{name} {new:.2f} ({old:.2f})" for name, new, old in zip(shown, after, before, strict=True)
+        )
         moved = float(self._logits[self.target] - self._base[self.target])
         self._words.value = (
             f"<code>{self.site.replace('<', '&lt;')}</code> times {self.factor:.2f}: the logit of "

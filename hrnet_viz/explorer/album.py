@@ -59,6 +59,8 @@ class Album:
         else:
             for photo in read_photos(photos):
                 self.add(photo)
+        if not self._entries:
+            raise PhotoError("An explorer shows a photo, but none was given. Give one, or a list of several.")
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys((*self._entries, *photo_names())))

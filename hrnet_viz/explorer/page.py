@@ -10,8 +10,10 @@ import base64
 import hashlib
 import html
 import json
+import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ import numpy as np
 from hrnet_viz.explorer.front_end import read_module, read_style
 from hrnet_viz.explorer.payload import Answer
 from hrnet_viz.explorer.server import Question, Server
+from hrnet_viz.files import write_whole
 from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
@@ -31,38 +34,93 @@ EXCHANGES = ("branch", "fuse_path", "fuse_sum", "fuse_out")
 FLOATS = ("floats", "cam")
 PAGE_STYLE = """html { color-scheme: light dark; }
 body { margin: 0; }
+body > p { margin: 10px 12px; font: 13px/1.45 system-ui, sans-serif; }
 #hv-explorer > img { max-width: 100%; }
 .hv-explorer { min-height: 100vh; }
 """
 
 FACTORS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 TOP_CLASSES = 2
+OTHER_CAMS = "other classes and methods of CAM"
 
 
-def write_page(path: Path, server: Server, choices: Mapping[str, Any], picture: Picture, *, edits: str = "all") -> Path:
+def write_page(
+    path: Path,
+    server: Server,
+    choices: Mapping[str, Any],
+    draw: Callable[[], Picture],
+    *,
+    edits: str | None = None,
+    limit_mb: float = 24,
+) -> Path:
     """Write the file.
 
     Args:
         path: where.
         server: what answers.
         choices: every choice of the explorer by name.
-        picture: what is seen until the page is ready, and where scripts are off.
+        draw: gives what is seen until the page is ready, and where scripts are off.
         edits: which edits are computed for the panel of ablations: "all" sets every branch and every path to zero and
-            scales the chosen one in nine steps, "chosen" only the latter.
+            scales the chosen one in nine steps, "chosen" only the latter. None: all, unless something is left out.
+        limit_mb: megabytes that the file may have, about. What does not fit is left out, the largest parts first and
+            the chosen ones last, and named in the page and in a warning.
 
     Returns:
         The path.
 
     Raises:
-        ValueError: another word for ``edits``.
+        ValueError: another word for ``edits``, or a limit that is no number above 0.
     """
-    if edits not in ("all", "chosen"):
+    if edits not in ("all", "chosen", None):
         raise ValueError(f"edits={quote(edits)} was given; a file holds 'all' edits or those of the 'chosen' site.")
-    recorded = [(question, server.answer(question)) for question in list_questions(server, choices, edits)]
+    given: Any = limit_mb  # a caller without a type checker may give anything
+    if not isinstance(given, int | float) or not given > 0:
+        raise ValueError(f"limit_mb={quote(limit_mb)} was given; a number of megabytes above 0 was expected.")
+    asked = list(list_questions(server, choices, edits or "all"))
+    recorded = [(question, server.answer(question)) for question in asked if question[0] != "ablation"]
+    left_out = leave_out(recorded, choices, limit_mb)
+    recorded = [(question, answer) for question, answer in recorded if name_part(question, choices) not in left_out]
+    own_only = bool(left_out) and edits is None
+    recorded += [
+        (question, server.answer(question))
+        for question in asked
+        if question[0] == "ablation" and (question[2] == choices["edited"] or not own_only)
+    ]
     names, pictures = server.album.thumbnails([choices["photo"]])
-    recorded.append((("samples", 0), Answer(server.show_samples().meta | {"names": names}, pictures)))
-    path.write_text(compose(recorded, choices, picture), encoding="utf8")
-    return path
+    recorded.append((("samples",), Answer(server.show_samples().meta | {"names": names}, pictures)))
+    note = ""
+    if left_out:
+        note = f"To have no more than about {limit_mb:g} MB, this file leaves out: {', '.join(left_out)}"
+        note += f"{', edits of other sites' if own_only else ''}. A kernel shows these too."
+        warnings.warn(f"{note} So does a file with a higher limit_mb, or of a smaller photo.", stacklevel=3)
+    return write_whole(path, compose(recorded, choices, draw(), note))
+
+
+def leave_out(recorded: Sequence[tuple[Question, Answer]], choices: Mapping[str, Any], limit_mb: float) -> list[str]:
+    """Return the parts that do not fit into a file: the largest ones, but never that of the chosen site."""
+    sizes: Counter[str] = Counter()  # in bytes; compression and base64 cancel each other
+    for question, answer in recorded:
+        sizes[name_part(question, choices)] += len(answer.data)
+    always = ("", name_part(("maps", choices["photo"], choices["site"]), choices))
+    room = limit_mb * 1e6 - sum(sizes.pop(part) for part in always)
+    left_out = []
+    for part, size in sorted(sizes.items(), key=lambda item: (item[0] == OTHER_CAMS, item[1])):
+        if size <= room:
+            room -= size
+        else:
+            left_out.append(part)
+    return left_out
+
+
+def name_part(question: Question, choices: Mapping[str, Any]) -> str:
+    """Return the part of a file that an answer belongs to: a module, a group of sites, or "" for what is always in."""
+    if question[0] == "cam":
+        own = [choices[name] for name in ("target", "contrast", "method")]
+        return "" if list(question[2:]) == own else OTHER_CAMS
+    if question[0] not in ("maps", "floats"):
+        return ""
+    site: str = question[2]
+    return ".".join(site.split(".")[: 2 if site.startswith("stage") else 1])
 
 
 def list_questions(server: Server, choices: Mapping[str, Any], edits: str = "all") -> Iterator[Question]:
@@ -100,7 +158,9 @@ def _list_cams(server: Server, choices: Mapping[str, Any]) -> Iterator[Question]
             yield "cam", photo, target, "", choices["method"]
 
 
-def compose(recorded: Sequence[tuple[Question, Answer]], choices: Mapping[str, Any], picture: Picture) -> str:
+def compose(
+    recorded: Sequence[tuple[Question, Answer]], choices: Mapping[str, Any], picture: Picture, note: str
+) -> str:
     """Put the file together."""
     blocks: dict[bytes, int] = {}
     answers: dict[str, list[Any]] = {}
@@ -130,6 +190,7 @@ def compose(recorded: Sequence[tuple[Question, Answer]], choices: Mapping[str, A
 <style>{style}</style>
 </head>
 <body>
+{f"<p>{html.escape(note)}</p>" if note else ""}
 <main id="hv-explorer">
 <img src="data:image/png;base64,{png}" alt="{html.escape(picture.alt)}">
 <noscript><p>With scripts allowed this page becomes interactive. It asks no other host for anything.</p></noscript>
@@ -151,7 +212,7 @@ def pack(data: bytes, width: int = 1) -> bytes:
     """Compress; numbers of several bytes with all their first bytes first, which makes them smaller."""
     if width > 1:
         data = np.frombuffer(data, np.uint8).reshape(-1, width).T.tobytes()
-    return zlib.compress(data, 9)
+    return zlib.compress(data)  # level 9 takes five times as long for 0.4 %
 
 
 def digest(text: str) -> str:

@@ -75,6 +75,7 @@ class Server:
         """
         if not question or question[0] not in self._answers:
             raise ValueError(f"This is no question: {question!r}. Questions begin with {', '.join(self._answers)}.")
+        self._check_net()
         what, *details = question
         return self._answers[what](*details, data) if what == "upload" else self._answers[what](*details)
 
@@ -97,12 +98,26 @@ class Server:
 
     def trace(self, photo: str) -> Trace:
         """Give all landmarks for a photo; traced when first asked for."""
+        self._check_net()
         if photo not in self._traces:
             self._traces[photo] = trace(self.net, self.album[photo].input)
         self._traces.move_to_end(photo)
         while len(self._traces) > KEPT:
             self._traces.popitem(last=False)
         return self._traces[photo]
+
+    def _check_net(self) -> None:
+        """Refuse to mix what a page shows already with what another state of the net answers.
+
+        Raises:
+            ValueError: the weights are not those of the traces that are kept.
+        """
+        known = next((kept.fingerprint for kept in self._traces.values()), None)
+        try:
+            if known is not None:
+                known.check(self.net, {})
+        except ValueError as error:
+            raise ValueError("The net has changed since this explorer was opened: run the cell again.") from error
 
     def tensor(self, photo: str, site: str) -> torch.Tensor:
         """Give the tensor at any site, inner ones too, (C, H, W); (C, 1, 1) where it has no spatial extent."""
@@ -122,8 +137,8 @@ class Server:
             describe_net(self.net, self.labels), lookup_table(SEQUENTIAL).tobytes() + lookup_table(SIGNED).tobytes()
         )
 
-    def show_samples(self, _uploads: int = 0) -> Answer:
-        """Give names and thumbnails of all photos that can be chosen; a new upload makes it a new question."""
+    def show_samples(self) -> Answer:
+        """Give names and thumbnails of all photos that can be chosen."""
         names, pictures = self.album.thumbnails()
         return Answer({"names": names, "side": THUMBNAIL}, pictures)
 

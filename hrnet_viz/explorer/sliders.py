@@ -25,6 +25,15 @@ SIDE = 448  # px of the picture's longer side; cells are enlarged to whole pixel
 PALETTE = lookup_table(SEQUENTIAL).tobytes()
 
 
+class DescribedImage(widgets.Image):  # type: ignore[misc]  # ipywidgets has no types
+    """An image with a text alternative: its tooltip.
+
+    The views of ipywidgets put a tooltip on an element only where a description is there, and empty.
+    """
+
+    description = traitlets.Unicode().tag(sync=True)
+
+
 class MapSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Sliders that walk through the streams of a trace; settable from Python: ``sliders.stage = 4``.
 
@@ -50,7 +59,7 @@ class MapSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             for name, low in (("stage", 1), ("module", 0), ("branch", 0), ("channel", 0))
         }
         self._after = widgets.Checkbox(description="after the exchange", indent=True)
-        self._image = widgets.Image(format="png", layout={"width": f"{SIDE}px", "margin": "4px 0"})
+        self._image = DescribedImage(format="png", layout={"width": f"{SIDE}px", "margin": "4px 0"})
         self._words = widgets.HTML()
         super().__init__([*self._sliders.values(), self._after, self._image, self._words])
         for name, slider in self._sliders.items():
@@ -93,10 +102,9 @@ class MapSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         low, high = float(values.min()), float(values.max())
         self._image.value = draw_map(values)
         height, width = values.shape
-        self._words.value = (
-            f"<code>{self.site.replace('<', '&lt;')}</code>, channel {self.channel}: {height} x {width} cells, "
-            f"dark is {short(low)}, bright is {short(high)}"
-        )
+        facts = f"channel {self.channel}: {height} x {width} cells, dark is {short(low)}, bright is {short(high)}"
+        self._words.value = f"<code>{self.site.replace('<', '&lt;')}</code>, {facts}"
+        self._image.tooltip = f"{self.site}, {facts}"
 
     def _limit(self) -> None:
         """Keep every slider within what the net has; a number that is too high moves to the last one."""

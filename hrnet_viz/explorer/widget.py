@@ -13,6 +13,8 @@ from hrnet_viz.explorer.description import CHOICES, STATE
 from hrnet_viz.explorer.front_end import read_module, read_style
 from hrnet_viz.explorer.server import Server
 from hrnet_viz.explorer.static import draw_small, draw_static
+from hrnet_viz.files import check_place
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.data.reading import ImageSource
@@ -89,10 +91,13 @@ class Explorer(anywidget.AnyWidget):
     factor = traitlets.Float(1.0, min=0.0, max=LARGEST_FACTOR).tag(sync=True)
     theme = _choice("theme")
     _wanted: int | None = None
+    _opened: Server | None = None
 
     def __init__(self, net: HRNet, photo: ImageSource | Sequence[ImageSource], **state: Any) -> None:
         """Open an explorer; see ``explore``."""
-        self._server = Server(net, photo)
+        for name in state.keys() - self.traits():
+            raise ValueError(f"An explorer has no choice {quote(name)}. There are: {', '.join(sorted(STATE))}.")
+        self._opened = Server(net, photo)
         entry = self._server.album[self._server.album.first]
         rows, columns = entry.picture.shape[:2]
         start = {
@@ -101,11 +106,20 @@ class Explorer(anywidget.AnyWidget):
             "place": (rows // 2, columns // 2),
             "edited": net.sites(kind="fuse_path")[-1].name,
         }
-        super().__init__(**(start | state))
+        try:
+            super().__init__(**(start | state))
+        except traitlets.TraitError as error:
+            raise ValueError(str(error)) from error
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:
         return "Explorer()"
+
+    @property
+    def _server(self) -> Server:
+        if self._opened is None:
+            raise ValueError("This explorer was closed. Open another one: hv.explore(net, photo).")
+        return self._opened
 
     def figure(self, **options: Any) -> Picture:
         """Give the static twin: a figure of what the chosen panel shows, for paper, GitHub and screen readers."""
@@ -117,15 +131,24 @@ class Explorer(anywidget.AnyWidget):
         It holds the photo that is shown, with what can be computed beforehand; see ``hrnet_viz.explorer.page``.
 
         Args:
-            path: where, usually "something.html".
+            path: where: "something.html", "~" being home.
             options: see ``hrnet_viz.explorer.page.write_page``.
 
         Returns:
             The path.
+
+        Raises:
+            ValueError: nothing can be written there, or an option that there is not; before anything is computed.
         """
         from hrnet_viz.explorer.page import write_page
 
-        return write_page(Path(path), self._server, self.choices, self.figure(), **options)
+        place = check_place(path)
+        if place.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(
+                f"An explorer is saved as a page, but {quote(str(path))} does not end in .html. For a picture: "
+                "ex.figure().savefig('cat.png')."
+            )
+        return write_page(place, self._server, self.choices, self.figure, **options)
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -137,17 +160,19 @@ class Explorer(anywidget.AnyWidget):
         self.layout.close()  # a widget of its own, which would stay
         super().close()
         self.on_msg(self._hear, remove=True)
-        self.__dict__.pop("_server", None)
+        self._opened = None
 
     def _ipython_display_(self, **_options: Any) -> None:
         """Show the stored picture and the explorer, of which the page shows one."""
         from IPython import display
 
         publish: Any = display.publish_display_data
+        picture = self.figure()
         publish({"text/html": ONE_OF_TWO, "text/plain": ""})
-        publish({"image/png": draw_small(self.figure()), "text/plain": "Explorer, stored picture"})
-        bundle = self._repr_mimebundle_()
-        publish(bundle[0] if isinstance(bundle, tuple) else bundle)
+        stored = {"image/png": draw_small(picture), "text/plain": "Explorer, stored picture"}
+        publish(stored, {"image/png": {"alt": picture.alt}})
+        bundle: Any = self._repr_mimebundle_()  # data and metadata
+        publish(*bundle)  # the metadata tell Colab what shows foreign widgets
 
     def _hear(self, _widget: object, content: dict[str, Any], buffers: list[memoryview]) -> None:
         if "ask" not in content:

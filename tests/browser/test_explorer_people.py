@@ -14,7 +14,7 @@ SERIOUS = ("serious", "critical")
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory, chromium_path):
-    explorer = explore(make_net(), hv.photo("cat"))
+    explorer = explore(make_net(), hv.Photo(hv.photo("cat").pixels, "cat" + "_" * 247))
     path = explorer.save(tmp_path_factory.mktemp("explorer") / "cat.html", edits="chosen")
     explorer.close()
     return path

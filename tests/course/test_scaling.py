@@ -51,6 +51,8 @@ def test_the_thumb_moves_picture_and_words_and_python_moves_the_thumb(slider):
     assert slider.factor == 0
     assert not np.array_equal(before, pixels(slider))
     assert "times 0.00: the logit of output 2 moves by" in slider.children[3].value
+    numbers = f"output 2 {slider.logits[2]:.2f} ({slider.base_logits[2]:.2f})"
+    assert numbers in slider.children[2].tooltip, "the text alternative of the picture"
     slider.factor = 2.0
     assert slider.children[1].value == 2
 

@@ -103,6 +103,27 @@ def test_edits_of_every_path_and_branch_are_computed_unless_told_otherwise(small
     explorer.close()
 
 
+def test_what_does_not_fit_is_left_out_and_named(small_net, tmp_path):
+    explorer = explore(small_net, hv.photo("cat"), site="stage2.0.branch1")
+    with pytest.warns(UserWarning, match="To have no more than about 0.2 MB, this file leaves out: .*stage4.0") as told:
+        text = explorer.save(tmp_path / "cat.html", limit_mb=0.2).read_text(encoding="utf8")
+    assert str(told[0].message).split(" So does")[0] in text
+    assert len(text) < 700_000, "the front end and the picture that is seen first come on top"
+    reader = Reader(text)
+    asked = [
+        json.loads(key) for key in json.loads(zlib.decompress(base64.b64decode(reader.texts["hv-index"])))["answers"]
+    ]
+    held = {question[2] for question in asked if question[0] in ("maps", "floats")}
+    assert {"stage2.0.branch0", "stage2.0.branch1", "stage2.0.fuse0<-1"} <= held, "the chosen module comes first"
+    assert not [site for site in held if site.startswith("stage4.0")]
+    assert len([question for question in asked if question[0] == "cam"]) == 1
+    assert {question[2] for question in asked if question[0] == "ablation"} == {explorer.edited}
+    for wrong in (0, -1, float("nan"), "10"):
+        with pytest.raises(ValueError, match="a number of megabytes above 0 was expected"):
+            explorer.save(tmp_path / "no.html", limit_mb=wrong)
+    explorer.close()
+
+
 def test_equal_answers_are_stored_once(reader, index):
     blocks = [block for block, _, _ in index["answers"].values()]
     assert len(set(blocks)) < len(blocks)

@@ -13,7 +13,7 @@ from hrnet_viz.analysis.cam import cam
 from hrnet_viz.analysis.receptive import receptive_box
 from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.explorer.server import LARGEST_UPLOAD, Server
-from tests.explorer.driving import HOSTILE, SIDE
+from tests.explorer.driving import HOSTILE, SIDE, make_net
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +130,9 @@ def test_photos_are_told_apart_and_a_sample_is_read_when_it_is_chosen(small_net)
     server = Server(small_net, [photo, dark, photo])
     assert list(server.album)[:2] == ["cat", "cat (2)"]
     assert server.answer(["photo", "rocket"]).meta["name"] == "rocket"
-    meta = server.answer(["samples", 0]).meta
+    meta = server.answer(["samples"]).meta
     assert meta["names"][:3] == ("cat", "cat (2)", "rocket")
-    assert len(server.answer(["samples", 0]).data) == len(meta["names"]) * 3 * meta["side"] ** 2
+    assert len(server.answer(["samples"]).data) == len(meta["names"]) * 3 * meta["side"] ** 2
 
 
 def test_a_ready_tensor_has_its_picture_back(small_net):
@@ -214,6 +214,17 @@ def test_a_net_without_class_names_is_explored_all_the_same():
     assert server.labels == ("output 0", "output 1", "output 2")
     assert not server.answer(["photo", "photo"]).meta["outside"]
     assert "output 1: logit" in server.answer(["ablation", "photo", "stage2.0.branch0", 0.0, "output 1"]).meta["words"]
+
+
+@pytest.mark.parametrize("question", [["maps", "cat", "stem"], ["cam", "cat", "", "", "gradcam"], ["photo", "coffee"]])
+def test_a_net_that_has_changed_does_not_answer_beside_what_the_page_shows(question):
+    net = make_net()
+    server = Server(net, hv.photo("cat"))
+    server.answer(["photo", "cat"])
+    with torch.no_grad():
+        net.classifier.bias.add_(1)
+    with pytest.raises(ValueError, match="The net has changed since this explorer was opened: run the cell again"):
+        server.answer(question)
 
 
 def test_only_the_last_traces_are_kept(small_net):

@@ -30,6 +30,7 @@ def test_shows_the_tensor_that_its_numbers_name(trace, state, site):
     assert sliders.site == site
     np.testing.assert_array_equal(sliders.map, trace[site][0, state.get("channel", 0)].numpy())
     assert sliders._image.value == draw_map(sliders.map)
+    assert sliders._image.tooltip.startswith(f"{site}, channel {sliders.channel}: "), "its text alternative"
 
 
 def test_a_slider_moves_the_picture_and_the_trait_moves_the_slider(trace):

@@ -1,10 +1,14 @@
 """The Python side: every choice is a trait, checked in a sentence; answers go out as buffers; nothing stays behind."""
 
 import gc
+import sys
 import weakref
+from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pytest
+import torch
 import traitlets
 from ipywidgets.widgets import widget as widgets
 
@@ -13,6 +17,9 @@ from hrnet_viz.explorer.description import STATE
 from hrnet_viz.explorer.static import LARGEST_STORED
 from hrnet_viz.explorer.widget import Explorer, explore
 from hrnet_viz.sites import SiteError
+from tests.explorer.driving import NET
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture
@@ -99,6 +106,44 @@ def test_a_wrong_choice_is_refused_in_words_and_changes_nothing(explorer, choice
     assert explorer.choices == before
 
 
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"chanel": 5}, "An explorer has no choice 'chanel'. There are: after, channel, contrast, edited, factor, "),
+        ({"panel": "magic"}, "expected any of .*'maps'.*, not the str 'magic'"),
+        ({"channel": 999}, "has 16 channels, counted from 0; channel 999 was asked for"),
+        ({"place": (1, 2, 3)}, "requires 2 elements"),
+        ({"target": "cow"}, "knows no class 'cow'"),
+    ],
+)
+def test_a_choice_that_there_is_not_opens_nothing(small_net, choices, words):
+    gc.collect()
+    before = len(widgets._instances)
+    with pytest.raises(ValueError, match=words):
+        hv.explore(small_net, hv.photo("cat"), **choices)
+    gc.collect()
+    assert len(widgets._instances) == before
+
+
+@pytest.mark.parametrize("photos", [[], (), torch.zeros(0, 3, 64, 64)])
+def test_without_a_photo_there_is_nothing_to_explore(small_net, photos):
+    with pytest.raises(hv.PhotoError, match=r"none was given\. Give one|at least one picture"):
+        hv.explore(small_net, photos)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("teaching", r"a str was given\. Make it one: net = hv\.load\('teaching'\)"),
+        (torch.nn.Linear(2, 2), r"a Linear was given\. .*load_state_dict"),
+        (hv.photo("cat"), "a Photo was given"),
+    ],
+)
+def test_what_is_no_net_is_refused_at_the_door(given, words):
+    with pytest.raises(TypeError, match=f"explore takes an HRNet first, but {words}"):
+        hv.explore(given, hv.photo("cat"))
+
+
 def test_state_can_be_given_at_once(small_net):
     made = explore(small_net, hv.photo("cat"), site="stem", channel=40, panel="cam", target="dog", theme="dark")
     assert (made.site, made.channel, made.panel, made.target, made.theme) == ("stem", 40, "cam", "dog", "dark")
@@ -143,15 +188,47 @@ def test_other_messages_are_not_answered(explorer, sent):
 
 
 def test_what_a_notebook_shows_is_a_picture_and_the_widget(explorer, monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.display.publish_display_data", shown.append)
-    explorer._ipython_display_()
-    style, picture, widget = shown
+    shown = publish(explorer, monkeypatch)
+    (style, _), (picture, facts), (widget, _) = shown
     assert "hv-one-of-two" in style["text/html"]
     assert picture["image/png"].startswith(b"\x89PNG")
     assert len(picture["image/png"]) <= LARGEST_STORED
-    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert facts["image/png"]["alt"] == explorer.figure().alt != ""
+    assert widget[WIDGET]["model_id"] == explorer.model_id
     assert widget["text/plain"] == "Explorer()"
+
+
+def publish(explorer, monkeypatch):
+    """What the explorer publishes when it is shown: data and metadata of each output."""
+    shown = []
+    monkeypatch.setattr(
+        "IPython.display.publish_display_data", lambda data, metadata=None: shown.append((data, metadata))
+    )
+    explorer._ipython_display_()
+    return shown
+
+
+def test_colab_is_told_where_its_manager_of_foreign_widgets_is(small_net, monkeypatch):
+    url, asked = "https://example.org/manager.js", []
+    colab = SimpleNamespace(
+        enable_custom_widget_manager=lambda: asked.append(1), _widgets=SimpleNamespace(_installed_url=url)
+    )
+    monkeypatch.setitem(sys.modules, "google.colab.output", colab)
+    explorer = explore(small_net, hv.photo("cat"))
+    assert publish(explorer, monkeypatch)[-1][1] == {WIDGET: {"colab": {"custom_widget_manager": {"url": url}}}}
+    explorer.close()
+
+
+def test_an_exported_page_has_the_text_alternative(tmp_path):
+    from nbclient import NotebookClient
+    from nbconvert import HTMLExporter
+
+    cells = [nbformat.v4.new_code_cell(source) for source in (NET.strip(), 'explore(net, hv.photo("cat"))')]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    NotebookClient(notebook, timeout=120).execute()
+    page, _ = HTMLExporter(template_name="classic").from_notebook_node(notebook)
+    assert "No description has been provided" not in page
+    assert 'alt="Channel grid of stage3.0.branch0' in page
 
 
 def test_the_stored_state_is_the_choices_and_the_front_end(explorer):
@@ -186,3 +263,56 @@ def test_closing_lets_go_of_net_and_tensors(small_net):
     gc.collect()
     assert tensor() is None
     assert isinstance(made, Explorer)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda ex: ex.figure(),
+        lambda ex: ex.save("never.html"),
+        lambda ex: ex._ipython_display_(),
+        lambda ex: setattr(ex, "site", "stem"),
+        lambda ex: setattr(ex, "photo", "coffee"),
+    ],
+    ids=["figure", "save", "display", "site", "photo"],
+)
+def test_a_closed_explorer_says_that_it_is_closed(small_net, use):
+    made = explore(small_net, hv.photo("cat"))
+    made.close()
+    with pytest.raises(ValueError, match=r"This explorer was closed\. Open another one: hv\.explore"):
+        use(made)
+
+
+# ---- saving ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("nodir/x.html", "There is no folder"),
+        ("~/nodir/x.html", "There is no folder '.*home/nodir'"),
+        ("folder", "is a folder, but a file to write was expected"),
+        ("locked/x.html", "rights do not allow it"),
+        ("kept.html", "it is protected"),
+        ("cat.png", r"does not end in \.html\. For a picture"),
+    ],
+)
+def test_where_a_file_cannot_be_is_said_before_anything_is_computed(explorer, tmp_path, monkeypatch, place, words):
+    monkeypatch.chdir(tmp_path)
+    for name in ("home", "folder", "locked"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "kept.html").write_text("mine")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    protected = ("locked", "kept.html")  # who runs the tests as root may write anywhere
+    monkeypatch.setattr("hrnet_viz.files.os.access", lambda path, _mode: path.name not in protected)
+    monkeypatch.setattr(explorer._server, "answer", lambda *_: pytest.fail("something was computed"))
+    monkeypatch.setattr(Explorer, "figure", lambda *_: pytest.fail("something was drawn"))
+    with pytest.raises(ValueError, match=words):
+        explorer.save(place)
+    assert (tmp_path / "kept.html").read_text() == "mine"
+
+
+def test_a_place_below_home_is_understood(explorer, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert explorer.save("~/x.html", edits="chosen") == tmp_path / "x.html"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.html"]

@@ -14,7 +14,6 @@ function createPhotos(app) {
     make("div", { class: "hv-split" },
       make("figure", {}, picture, credit), make("div", {}, answer, createRoom("Answers", table))));
   const [lane, uploading] = [app.lane(), createLane(app.say)];
-  let uploads = 0;
   function draw(changed) {
     if (!changed.has("photo")) return;
     lane(load);
@@ -26,7 +25,7 @@ function createPhotos(app) {
     fillBars(table, photo.answers);
   }
   async function load() {
-    const { meta: { names, side }, buffer } = await app.source.ask("samples", uploads);
+    const { meta: { names, side }, buffer } = await app.host.ask(["samples"]); // new ones may come from another view
     list.replaceChildren(...names.map((name, k) => {
       const pixels = readPixels(new Uint8Array(buffer, k * 3 * side * side, 3 * side * side));
       const canvas = putPixels(make("canvas", { "aria-hidden": "true" }), pixels, side);
@@ -44,7 +43,6 @@ function createPhotos(app) {
     for (let k = 0; k < pieces; k++) {
       read = await app.host.ask(["upload", chosen.name, k, pieces], bytes.slice(k * PIECE, (k + 1) * PIECE));
     }
-    uploads++;
     app.set({ photo: read.meta.photo });
   }
   return { node, draw };
