@@ -5,11 +5,14 @@ What a function takes is what its first parameter is annotated with: ``HRNet``, 
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
+
+Door = TypeVar("Door")
 
 WAYS = {
     "HRNet": "hv.load('teaching') or hv.hrnet('hrnet_w18') makes one",
@@ -32,11 +35,13 @@ WAYS = {
 """What functions take -> how to get it."""
 
 
-def guard(function: Any) -> Any:
+def guard(function: Door) -> Door:
     """Return a function that refuses a wrong first argument in a sentence; anything else is returned as it is."""
     if not inspect.isfunction(function):
         return function
-    first = next(iter(inspect.signature(function).parameters.values()), None)
+    every = list(inspect.signature(function).parameters.values())
+    at = int(bool(every) and every[0].name == "self")
+    first = every[at] if every[at:] else None
     words = re.findall(r"\w+", str(first.annotation)) if first else []
     taken = [word for word in words if word in WAYS]
     if first is None or not taken:
@@ -44,7 +49,7 @@ def guard(function: Any) -> Any:
 
     @functools.wraps(function)
     def guarded(*args: Any, **options: Any) -> Any:
-        given = args[0] if args else options.get(first.name)
+        given = args[at] if args[at:] else options.get(first.name)
         alone = "Sequence" not in words or words.count(taken[0]) > 1
         several = list(given) if "Sequence" in words and isinstance(given, list | tuple) else None
         for one in [given] if several is None else several:
@@ -53,13 +58,14 @@ def guard(function: Any) -> Any:
                 raise TypeError(_explain(function, taken[0], one, alone=alone))
         return function(*args, **options)
 
-    return guarded
+    return cast("Door", guarded)
 
 
 def _explain(function: Callable[..., Any], taken: str, given: object, *, alone: bool) -> str:
     what = _article(taken) if alone else f"a list of {taken}"
     got = _article(type(given).__name__)
-    return f"{function.__name__} takes {what} first, but {got} was given. {_way(taken, given)}"
+    name = function.__qualname__.removesuffix(".__init__")
+    return f"{name} takes {what} first, but {got} was given. {_way(taken, given)}"
 
 
 def _article(noun: str) -> str:
@@ -81,3 +87,23 @@ def _way(taken: str, given: object) -> str:
         if isinstance(given, str):
             return f"Make it one: net = hv.load({given!r}), or hv.hrnet({given!r}) with random weights."
     return f"{WAYS[taken]}."
+
+
+class Choices:
+    """Base of widgets: what is set on one is one of its traits. A misspelt one would be kept, and do nothing."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        self.check_choice(name)
+        super().__setattr__(name, value)
+
+    @classmethod
+    def check_choice(cls, name: str) -> None:
+        """Refuse a choice that there is not.
+
+        Raises:
+            ValueError: in a sentence that names those that are spelt like it.
+        """
+        if not (name.startswith("_") or hasattr(cls, name)):
+            near = difflib.get_close_matches(name, [one for one in dir(cls) if not one.startswith("_")])
+            hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
+            raise ValueError(f"{cls.__name__} has no choice '{name}'.{hint}")

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hrnet_viz.analysis.contributions import contributions
 from hrnet_viz.analysis.targets import find_class, output_names
+from hrnet_viz.doors import Choices, guard
 from hrnet_viz.explorer.sliders import DescribedImage
 from hrnet_viz.figures.response import response_curves
 from hrnet_viz.figures.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
@@ -34,25 +35,29 @@ MOST_BARS = 12
 WIDTH, ROW, WORDS, NUMBERS = 448, 22, 104, 52  # px: of the picture, per bar, left for names, right for numbers
 
 
-class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class ScaleSlider(Choices, widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Scale one path or branch and see every logit; settable from Python: ``slider.factor = 0``.
 
     Attributes:
+        target: number of the class that stands out.
         site: the fuse path or branch that is scaled.
         factor: by what; 1 changes nothing, 0 switches it off.
     """
 
+    target = 0
     site = traitlets.Unicode()
     factor = traitlets.Float(1.0)
 
+    @guard
     def __init__(self, net: HRNet, trace: Trace, target: str | int, site: str, **state: Any) -> None:
         """Start at ``site``; the first photo of the trace is shown, ``target`` is the class that stands out."""
         self._net, self._trace = net, trace
         self.target = find_class(net, target)
         self._base = self._logits_at(site, 1.0)
         self._rows = choose_rows(self._base, self.target)
-        names = [one.name for kind in ("fuse_path", "branch") for one in net.sites(kind=kind)]
-        self._sites = widgets.Dropdown(description="scale", options=names, value=site)
+        site = net.plan.resolve(site)
+        names = dict.fromkeys([one.name for kind in ("fuse_path", "branch") for one in net.sites(kind=kind)] + [site])
+        self._sites = widgets.Dropdown(description="scale", options=list(names), value=site)
         self._slider = widgets.FloatSlider(
             description="by", min=LOWEST, max=HIGHEST, step=STEP, value=1.0, layout={"width": f"{WIDTH}px"}
         )
@@ -63,9 +68,9 @@ class ScaleSlider(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no type
         widgets.link((self, "site"), (self._sites, "value"))
         widgets.link((self, "factor"), (self._slider, "value"))
         self.observe(self._refresh, ["site", "factor"])
+        self._refresh({"name": "site"})
         for name, value in state.items():
             setattr(self, name, value)
-        self._refresh({"name": "site"})
 
     def __repr__(self) -> str:
         return "ScaleSlider()"

@@ -15,6 +15,7 @@ import traitlets
 from numpy.typing import NDArray
 from PIL import Image
 
+from hrnet_viz.doors import Choices, guard
 from hrnet_viz.figures.colours import SEQUENTIAL, lookup_table
 from hrnet_viz.figures.maps import channel_grid
 from hrnet_viz.figures.painting import short
@@ -34,7 +35,7 @@ class DescribedImage(widgets.Image):  # type: ignore[misc]  # ipywidgets has no 
     description = traitlets.Unicode().tag(sync=True)
 
 
-class MapSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+class MapSliders(Choices, widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Sliders that walk through the streams of a trace; settable from Python: ``sliders.stage = 4``.
 
     Attributes:
@@ -51,6 +52,7 @@ class MapSliders(widgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     channel = traitlets.Int(0)
     exchanged = traitlets.Bool(default_value=False)
 
+    @guard
     def __init__(self, trace: Trace, **state: Any) -> None:
         """Show a trace that keeps the branch and fuse outputs; ``state`` sets where to start."""
         self._trace, self._limiting = trace, False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
+from hrnet_viz.doors import Choices, guard
 from hrnet_viz.explorer.description import CHOICES, STATE
 from hrnet_viz.explorer.front_end import read_module, read_style
 from hrnet_viz.explorer.server import Server
@@ -43,7 +44,7 @@ def _choice(name: str) -> Any:
     return traitlets.Enum(values, values[0], help=CHOICES[name][0]).tag(sync=True)
 
 
-class Explorer(anywidget.AnyWidget):
+class Explorer(Choices, anywidget.AnyWidget):
     """HRNet on one screen. Every choice can be set here or on the page, and observed: ``ex.site = "stage4.2.sum0"``.
 
     Attributes:
@@ -93,10 +94,11 @@ class Explorer(anywidget.AnyWidget):
     _wanted: int | None = None
     _opened: Server | None = None
 
+    @guard
     def __init__(self, net: HRNet, photo: ImageSource | Sequence[ImageSource], **state: Any) -> None:
         """Open an explorer; see ``explore``."""
-        for name in state.keys() - self.traits():
-            raise ValueError(f"An explorer has no choice {quote(name)}. There are: {', '.join(sorted(STATE))}.")
+        for name in state:
+            self.check_choice(name)
         self._opened = Server(net, photo)
         entry = self._server.album[self._server.album.first]
         rows, columns = entry.picture.shape[:2]

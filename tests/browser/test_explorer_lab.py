@@ -128,7 +128,7 @@ def test_photos_are_chosen_and_uploaded_and_a_bad_file_gets_its_sentence(lab, ru
     shown.wait_for("button", HOSTILE.replace("/", ""))
     shown.wait_for("figcaption", HOSTILE.replace("/", ""))
     assert shown.status == ""
-    other = ExplorerPage(lab.page, ".jp-Notebook .jp-CodeCell:nth-child(3) .hv-explorer")
+    other = ExplorerPage(lab.page, ".jp-Notebook .jp-CodeCell:nth-child(2) .hv-explorer")
     other.wait_for("button", HOSTILE.replace("/", ""))  # the second view lists it too
     assert lab.page.evaluate("window.hacked") is None
     assert ask(lab, "ex.photo").strip("'\"").startswith("<img src=x")

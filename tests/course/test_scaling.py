@@ -45,6 +45,15 @@ def test_the_slider_shows_what_an_ablation_computes(net, trace, slider):
     assert torch.equal(slider.logits, trace["logits"][0])
 
 
+def test_it_can_start_anywhere_and_is_told_what_it_has_not(net, trace):
+    made = scaling.ScaleSlider(net, trace, 2, "stage4.0.fuse_layers.3.0", factor=0.5)
+    assert (made.site, made.factor) == (PATH, 0.5)
+    torch.testing.assert_close(made.logits, ablate(net, trace, PATH, 0.5).logits[0])
+    assert scaling.ScaleSlider(net, trace, 2, "stage4.0.sum0").site == "stage4.0.sum0"
+    with pytest.raises(ValueError, match="ScaleSlider has no choice 'fctor'"):
+        scaling.ScaleSlider(net, trace, 2, PATH, fctor=0.5)
+
+
 def test_the_thumb_moves_picture_and_words_and_python_moves_the_thumb(slider):
     before = pixels(slider)
     slider.children[1].value = 0.0

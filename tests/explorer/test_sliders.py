@@ -43,6 +43,13 @@ def test_a_slider_moves_the_picture_and_the_trait_moves_the_slider(trace):
     assert sliders._sliders["branch"].value == 1
 
 
+def test_what_is_no_trace_and_no_slider_is_told(trace):
+    with pytest.raises(TypeError, match=r"MapSliders takes a Trace first, but a Photo was given\. hv\.trace"):
+        MapSliders(hv.photo("cat"))
+    with pytest.raises(ValueError, match=r"MapSliders has no choice 'chanel'\. Did you mean 'channel'"):
+        MapSliders(trace, chanel=3)
+
+
 def test_numbers_stay_within_the_net(trace):
     sliders = MapSliders(trace, stage=4, module=1, branch=3, channel=143)
     assert (sliders.module, sliders.branch, sliders.channel) == (1, 3, 143)

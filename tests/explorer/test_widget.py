@@ -109,7 +109,7 @@ def test_a_wrong_choice_is_refused_in_words_and_changes_nothing(explorer, choice
 @pytest.mark.parametrize(
     ("choices", "words"),
     [
-        ({"chanel": 5}, "An explorer has no choice 'chanel'. There are: after, channel, contrast, edited, factor, "),
+        ({"chanel": 5}, r"Explorer has no choice 'chanel'\. Did you mean 'channel'"),
         ({"panel": "magic"}, "expected any of .*'maps'.*, not the str 'magic'"),
         ({"channel": 999}, "has 16 channels, counted from 0; channel 999 was asked for"),
         ({"place": (1, 2, 3)}, "requires 2 elements"),
@@ -125,12 +125,18 @@ def test_a_choice_that_there_is_not_opens_nothing(small_net, choices, words):
     assert len(widgets._instances) == before
 
 
+def test_a_misspelt_choice_is_not_kept_either(explorer):
+    with pytest.raises(ValueError, match=r"Explorer has no choice 'fctor'\. Did you mean 'factor'"):
+        explorer.fctor = 2
+
+
 @pytest.mark.parametrize("photos", [[], (), torch.zeros(0, 3, 64, 64)])
 def test_without_a_photo_there_is_nothing_to_explore(small_net, photos):
     with pytest.raises(hv.PhotoError, match=r"none was given\. Give one|at least one picture"):
         hv.explore(small_net, photos)
 
 
+@pytest.mark.parametrize("make", [hv.explore, hv.Explorer], ids=["explore", "Explorer"])
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -139,9 +145,9 @@ def test_without_a_photo_there_is_nothing_to_explore(small_net, photos):
         (hv.photo("cat"), "a Photo was given"),
     ],
 )
-def test_what_is_no_net_is_refused_at_the_door(given, words):
-    with pytest.raises(TypeError, match=f"explore takes an HRNet first, but {words}"):
-        hv.explore(given, hv.photo("cat"))
+def test_what_is_no_net_is_refused_at_the_door(make, given, words):
+    with pytest.raises(TypeError, match=f"{make.__name__} takes an HRNet first, but {words}"):
+        make(given, hv.photo("cat"))
 
 
 def test_state_can_be_given_at_once(small_net):

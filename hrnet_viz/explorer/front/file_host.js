@@ -17,7 +17,7 @@ async function createFileHost(page) {
   async function ask(question) {
     // What was not computed for the chosen class is shown for the top class.
     const found = answers[JSON.stringify(question)] ?? answers[JSON.stringify([...question.slice(0, -1), ""])];
-    if (!found) throw new Error("This file holds what was computed when it was saved. A kernel shows this too.");
+    if (!found) throw new Error("Not in this file: it holds what was computed when it was saved. A kernel shows it.");
     const [block, width, meta] = found;
     return { meta, buffer: await open(block, width) };
   }
