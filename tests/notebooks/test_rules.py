@@ -56,7 +56,7 @@ VARYING = code("# because timings differ between machines\nplot()", printed("fel
 
 SEEDED = {
     # what is wrong: (rule, cells after the device line)
-    "1.3 MB of text": ("is_small", [code("x", printed("a" * 1_300_000))]),
+    "3.3 MB of text": ("is_small", [code("x", printed("a" * 3_300_000))]),
     "too few words": ("has_the_right_length", markdown("# Title\n\nshort")),
     "code blocks are no words": ("has_the_right_length", markdown(f"# Title\n\n```\n{WORDS}\n```")),
     "too many words": ("has_the_right_length", markdown(WORDS * 3)),
