@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from hrnet_viz.analysis.cam_methods import NAMES
 from hrnet_viz.analysis.class_folders import match_classes
 from hrnet_viz.analysis.faithfulness_words import RULE, conclude, write
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
-from hrnet_viz.data.folder import list_classes
+from hrnet_viz.data.folder import PhotoFiles, list_classes
 from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.reading import read_image
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
 
 
-def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[list[Photo], list[int]]:
+def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[Sequence[Photo], list[int]]:
     """Draw photos from a folder with one folder per class: the same number of each, in rounds of one of each.
 
     So the first photos are as evenly spread over the classes as all of them.
@@ -39,33 +39,45 @@ def read_folder(folder: Path, net: HRNet, count: int, seed: int) -> tuple[list[P
         seed: of the choice.
 
     Returns:
-        photos, and the class index of each.
+        photos, which are read when they are asked for, and the class index of each.
 
     Raises:
-        ValueError: no folders, a folder that is no class, or one without photos.
+        ValueError: no folders, a folder that is no class, or not a single photo that can be read.
     """
-    listed = list_classes(folder)
-    indices = match_classes(net, listed.classes)
+    listed = list_classes(folder, _say)
+    indices = match_classes(net, listed.classes, _say)
     generator = torch.Generator().manual_seed(seed)
-    drawn: list[list[Photo]] = []
+    drawn: dict[int, list[Path]] = {}
     each = max(count // len(listed.classes), 1)
     for label, name in enumerate(listed.classes):
         files = [path for path, own in zip(listed.paths, listed.labels, strict=True) if own == label]
         order = torch.randperm(len(files), generator=generator).tolist()
-        readable: list[Photo] = []
+        readable: list[Path] = []
         for path in (files[k] for k in order):
             if len(readable) == each:
                 break
             try:
-                readable.append(read_image(path))
+                read_image(path)
+                readable.append(path)
             except PhotoError as error:
-                sys.stderr.write(f"Left out: {error}\n")
-        if not readable:
-            raise ValueError(f"The class folder '{name}' holds no photo that can be read.")
-        drawn.append(readable)
-    each = min(map(len, drawn))
-    places = [(turn, k) for turn in range(each) for k in torch.randperm(len(drawn), generator=generator).tolist()]
-    return [drawn[k][turn] for turn, k in places], [indices[k] for _, k in places]
+                _say(f"Left out: {error}")
+        if readable:
+            drawn[label] = readable
+        elif files:
+            _say(f"The class folder '{name}' holds no photo that can be read.")
+    if not drawn:
+        raise ValueError(f"Not one of the {len(listed)} photos in '{folder}' could be read.")
+    if (fewest := min(map(len, drawn.values()))) < each:
+        _say(f"{fewest} photos of each class are taken and not {each}: the smallest class has no more.")
+    labels = list(drawn)
+    turns = [
+        (turn, labels[k]) for turn in range(fewest) for k in torch.randperm(len(labels), generator=generator).tolist()
+    ]
+    return PhotoFiles(tuple(drawn[label][turn] for turn, label in turns)), [indices[label] for _, label in turns]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def write_files(found: Faithfulness, out: Path) -> str:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.data.folder import list_photos as folder_photos
+from hrnet_viz.data.folder import printable
 from hrnet_viz.data.photo import Photo, PhotoError
 from hrnet_viz.data.preparation import prepare
 from hrnet_viz.data.reading import read_image
@@ -135,7 +136,7 @@ def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
     """Number those that share a name, so that each row of the table tells its photo."""
     result: dict[str, Source] = {}
     for source in sources:
-        name = first = source.name.encode("utf8", "replace").decode()  # a file's name may be no text
+        name = first = printable(source.name)
         again = 1
         while name in result:
             again += 1

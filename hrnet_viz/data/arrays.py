@@ -67,12 +67,7 @@ def scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        if 255 < array.max() < 4096:
-            warnings.warn(
-                f"{label} holds 16-bit numbers up to {array.max()} of 65535: nearly black; 12-bit data have to "
-                "be multiplied by 16 first.",
-                stacklevel=2,
-            )
+        warn_of_few_bits(label, int(array.max()))
         return ((array.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     low, high = array.min(), array.max()
     if array.dtype.kind in "ui":
@@ -91,6 +86,17 @@ def scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
         )
     scaled: NDArray[np.uint8] = np.rint(np.clip(array, 0, 1) * 255).astype(np.uint8)
     return scaled
+
+
+def warn_of_few_bits(label: str, highest: int) -> None:
+    """Warn of a nearly black picture in 16 bits, whose data seem to have 8, 10 or 12."""
+    if 0 < highest < 4096:
+        bits = next(bits for bits in (8, 10, 12) if highest < 2**bits)
+        warnings.warn(
+            f"{label} holds 16-bit numbers up to {highest} of 65535: nearly black; {bits}-bit data have to be "
+            f"multiplied by {2 ** (16 - bits)} first.",
+            stacklevel=2,
+        )
 
 
 def advise(low: float, high: float) -> str:

@@ -6,15 +6,18 @@ import contextlib
 import difflib
 import io
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ExifTags import Base as Tag
 
-from hrnet_viz.data.arrays import describe_picture, turn_into_rgb
+from hrnet_viz.data.arrays import describe_picture, turn_into_rgb, warn_of_few_bits
+from hrnet_viz.data.folder import ENDINGS, FORMATS, printable
 from hrnet_viz.data.photo import Photo, PhotoError, describe_array
 
 if TYPE_CHECKING:
@@ -31,25 +34,36 @@ ImageSource: TypeAlias = (
 PIXEL_LIMIT = 80_000_000
 LONGEST_PATH = 4096  # of bytes that may be the name of a file
 
-# Raster formats of photos. Left out on purpose: those that run another program (EPS), those without a signature, as
-# which any bytes may pass (TGA), and containers whose inner picture may be larger than declared (ICO, ICNS).
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
 FORMAT_WORDS = "JPEG, PNG, GIF, BMP, TIFF, WebP, AVIF, PPM or JPEG 2000"
 
-SUBFILE_TYPE, SUB_IFDS, DNG_VERSION = 254, 330, 50706  # tags of TIFF
+RAW_ENDINGS = tuple(
+    ".dng .nef .nrw .cr2 .cr3 .arw .srf .sr2 .pef .srw .orf .rw2 .rwl .raf .3fr .fff .iiq .erf .mos .dcr .kdc".split()  # noqa: SIM905
+)
 
-DEVELOP = "Develop it: export it as JPEG."
-HEIC_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+RAW = "Only a preview in it could be read, as in any raw photo of a camera. Develop it: export it as JPEG."
+PERHAPS_RAW = "If it is a raw photo of a camera, export it as JPEG."
+HEIC = "It is a HEIC photo: export it as JPEG."
+VIDEO = "It is a video: export one picture of it as JPEG."
+WEB_PAGE = "It is a web page: save the picture itself, not the page around it."
 
-# First bytes of things that are often given in place of a picture.
-LOOKALIKES = (
+# First bytes of things that are often given in place of a picture; for ISO media files, those from the fifth on.
+LOOKALIKES: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "It is a PDF: export the page as PNG."),
     (b"%!PS", "It is PostScript: export it as PNG."),
     (b"version https://git-lfs", "It is a Git LFS pointer: `git lfs pull` fetches the picture itself."),
     (b"<svg", "It is an SVG drawing: export it as PNG."),
     (b"<?xml", "It is XML, perhaps an SVG drawing: export it as PNG."),
-    (b"<!doctype", "It is a web page: save the picture itself, not the page around it."),
-    (b"<html", "It is a web page: save the picture itself, not the page around it."),
+    (b"<!doctype", WEB_PAGE),
+    (b"<html", WEB_PAGE),
+    (b"ftyphe", HEIC),
+    (b"ftypmif", HEIC),
+    (b"ftypmsf", HEIC),
+    (b"ftypcrx", RAW),
+    (b"ftypavi", ""),
+    (b"ftyp", VIDEO),
+    (b"II", PERHAPS_RAW),
+    (b"MM\0", PERHAPS_RAW),
+    (b"FUJIFILM", PERHAPS_RAW),
 )
 
 
@@ -76,15 +90,15 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
     if isinstance(source, Photo):
         return Photo(source.pixels, source.name if name is None else name, source.credit if credit is None else credit)
     found_name, pixels = "photo", None
-    if isinstance(source, str | os.PathLike):
-        found_name = Path(source).stem or found_name
-        pixels = _read_path(os.fspath(source))
-    elif isinstance(source, bytes) and len(source) < LONGEST_PATH and Path(os.fsdecode(source)).is_file():
-        return read_image(os.fsdecode(source), name, credit)
+    if (path := _find_path(source)) is not None:
+        found_name = printable(Path(path).stem) or found_name
+        pixels = _read_path(path)
     elif isinstance(source, bytes | bytearray | memoryview):
         pixels = _read_stream(io.BytesIO(source), f"The {type(source).__name__} object")
     elif isinstance(source, Image.Image):
-        pixels = _turn_image_into_rgb(_open_again(source), f"The PIL image of mode {source.mode}")
+        label = f"The PIL image of mode {source.mode}"
+        with _explaining(label):
+            pixels = _turn_image_into_rgb(source, label)
     elif _is_tensor(source):
         pixels = turn_into_rgb(_fetch_tensor(source), describe_picture(source), channels_first=True)
     elif isinstance(source, np.ndarray):
@@ -102,11 +116,24 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
     return Photo(pixels, found_name if name is None else name, credit or "")
 
 
+def _find_path(source: object) -> str | None:
+    """Return the path that was given, as text, in bytes or as the address of a file; None for anything else."""
+    if isinstance(source, bytes):
+        if len(source) > LONGEST_PATH or b"\0" in source:
+            return None
+        if not source.lower().endswith(tuple(map(str.encode, ENDINGS))) and not os.path.lexists(source):
+            return None
+    elif not isinstance(source, str | os.PathLike):
+        return None
+    given = os.fsdecode(source)
+    address = re.match(r"file:(//(localhost)?(?=/))?", given, re.IGNORECASE)
+    return url2pathname(given[address.end() :]) if address else given
+
+
 def _read_path(given: str) -> NDArray[np.uint8]:
-    label = f'"{given}"' if len(given) <= 200 else f'"{given[:200]}..."'
-    if given.lower().startswith("file:"):
-        given = url2pathname(urlsplit(given).path)
-    if given.lower().startswith(("http://", "https://", "ftp://", "data:")):
+    text = printable(given)
+    label = f'"{text}"' if len(text) <= 200 else f'"{text[:200]}..."'
+    if re.match(r"(https?|ftps?|s3|gs|data):", given, re.IGNORECASE):
         raise PhotoError(f"{label} is an address, and nothing is downloaded here. Save the picture and give its path.")
     try:
         path = Path(given).expanduser()
@@ -135,26 +162,19 @@ def _suggest(given: str) -> str:
     if not path.parent.is_dir():
         return f'There is no folder "{path.parent}" either: check the path.'
     nearest = difflib.get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=3)
+    nearest = [name for name in nearest if (path.parent / name).is_file()]
     if nearest:
         return "Its folder has " + ", ".join(f'"{entry}"' for entry in nearest) + ": is it one of these?"
     return "Check the path" + ("." if path.is_absolute() else f'; it is looked for in "{Path.cwd()}".')
 
 
-def _open_again(image: Image.Image) -> Image.Image:
-    """Return an image whose pixels are there, or say that its file was closed before they were read."""
-    with contextlib.suppress(OSError, SyntaxError):  # damaged: told by whoever turns it into RGB
-        try:
-            image.load()
-        except (AssertionError, ValueError) as error:
-            raise PhotoError(
-                f"The PIL image of mode {image.mode} is closed: its file was let go before its pixels were read. Call "
-                "image.load() before that."
-            ) from error
-    return image
-
-
 def _fetch_file(source: Any) -> io.BytesIO:
-    content = source.read()
+    try:
+        content = source.read()
+    except UnicodeDecodeError:
+        content = ""
+    except (OSError, ValueError) as error:
+        raise PhotoError(f"The file object can't be read ({error}). Open it again.") from error
     if not isinstance(content, bytes):
         raise PhotoError(
             'The file object gives text, but bytes were expected. Open it in binary mode: open(path, "rb").'
@@ -181,24 +201,26 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
         )
     stream.seek(0)
     if beginning[8:11] == b"CR\x02":
-        raise PhotoError(f"{label} is a raw photo of a camera (CR2), of which only a preview could be read. {DEVELOP}")
+        raise PhotoError(f"{label} can't be used. {RAW}")
     Image.init()
+    formats = [entry for entry in FORMATS if entry in Image.OPEN]
+    with _explaining(label, beginning), Image.open(stream, formats=formats) as image:
+        return _turn_image_into_rgb(image, label)
+
+
+@contextlib.contextmanager
+def _explaining(label: str, beginning: bytes = b"") -> Iterator[None]:
+    """Turn whatever Pillow and its plugins raise into a sentence; ``beginning`` are the first bytes of the file."""
     try:
-        # reading other people's files, plugins raise whatever comes: each of it means "damaged"
-        with Image.open(stream, formats=[entry for entry in FORMATS if entry in Image.OPEN]) as image:
-            return _turn_image_into_rgb(image, label)
+        yield
     except PhotoError:
         raise
     except UnidentifiedImageError as error:
-        start = beginning.lstrip().lower()
-        hint = next((text for begin, text in LOOKALIKES if start.startswith(begin.lower())), "")
-        if beginning[4:8] == b"ftyp" and beginning[8:12] in HEIC_BRANDS:
-            hint = "It is a HEIC photo: export it as JPEG."
-        if beginning[4:12] == b"ftypcrx ":
-            hint = f"It is a raw photo of a camera. {DEVELOP}"
+        start = beginning[4:] if beginning[4:8] == b"ftyp" else beginning.lstrip()
+        hint = next((text for begin, text in LOOKALIKES if start.lower().startswith(begin.lower())), "")
         raise PhotoError(
-            f"{label} isn't a picture that can be read here, or its header is damaged. Expected {FORMAT_WORDS}."
-            + (f" {hint}" if hint else "")
+            f"{label} isn't a picture that can be read here, or its header is damaged. Expected {FORMAT_WORDS}. "
+            f"{hint}".rstrip()
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(
@@ -206,6 +228,10 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
             "Give a smaller copy of the picture."
         ) from error
     except Exception as error:
+        if isinstance(error, AssertionError) or "closed" in str(error):
+            raise PhotoError(
+                f"{label} is closed: its file was let go before its pixels were read. Call image.load() before that."
+            ) from error
         raise PhotoError(
             f"{label} is truncated or damaged ({str(error).rstrip('.') or type(error).__name__}). "
             "Expected a whole picture file: copy or download it again."
@@ -213,10 +239,8 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
 
 
 def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
-    if raw := _name_raw(image):
-        raise PhotoError(
-            f"{label} is a raw photo of a camera ({raw}), of which only a preview could be read. {DEVELOP}"
-        )
+    if _is_preview(image):
+        raise PhotoError(f"{label} can't be used. {RAW}")
     width, height = image.size
     if width < 1 or height < 1:
         raise PhotoError(f"{label} has no pixels: it is {width} x {height}. Give at least one row and one column.")
@@ -225,33 +249,39 @@ def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
             f"{label} declares {width} x {height} pixels, {width * height / 1e6:,.0f} million; at most "
             f"{PIXEL_LIMIT / 1e6:.0f} million are read, to spare the memory. Give a smaller copy of the picture."
         )
-    try:
-        image.load()
-    except OSError as error:
-        raise PhotoError(
-            f"{label} is truncated or damaged ({error}). Expected a whole picture file: copy or download it again."
-        ) from error
+    deep = re.search(";16[BLNR]", str(getattr(image, "tile", "")))
+    negative = getattr(image, "tag_v2", {}).get(Tag.PhotometricInterpretation) == 0  # undone by Pillow for 8 bits only
+    image.load()
     image = _turn_upright(image)
     if image.mode == "F" or image.mode.startswith("I"):
-        return turn_into_rgb(_widen(image, label), label)
+        array = _widen(image, label)
+        return turn_into_rgb(~array if negative and array.dtype == np.uint16 else array, label)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     try:
-        return turn_into_rgb(np.asarray(image.convert(mode)), label)
+        pixels = turn_into_rgb(np.asarray(image.convert(mode)), label)
     except ValueError as error:
         if isinstance(error, PhotoError):
             raise
         raise PhotoError(
             f"{label} has the colour mode {image.mode}, which can't become RGB here. Save it as RGB."
         ) from error
+    if deep:  # Pillow keeps the upper eight of sixteen bits
+        warn_of_few_bits(label, int(pixels.max()) * 256 + 255)
+    return pixels
 
 
-def _name_raw(image: Image.Image) -> str:
-    """Return the kind of a camera's raw file, a TIFF whose first picture is a preview; "" where it is none."""
-    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
-    if not tags:
-        return ""
-    dng, preview = DNG_VERSION in tags, tags.get(SUBFILE_TYPE) == 1 and SUB_IFDS in tags
-    return "DNG" if dng else "with its pictures below a preview" if preview else ""
+def _is_preview(image: Image.Image) -> bool:
+    """Whether the first picture of a TIFF is a preview of another in it, as raw photos of cameras begin."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" and image.tell() == 0 else None
+    if tags is None:
+        return False
+    name = str(getattr(image, "filename", "") or getattr(getattr(image, "fp", None), "name", ""))
+    reduced = tags.get(Tag.NewSubfileType, 0) & 1 or tags.get(Tag.SubfileType) == 2
+    return (
+        name.lower().endswith(RAW_ENDINGS)
+        or Tag.DNGVersion in tags
+        or bool(reduced and (Tag.SubIFDs in tags or getattr(image, "n_frames", 1) > 1))
+    )
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from hrnet_viz.analysis.class_folders import match_classes
 from hrnet_viz.analysis.targets import output_names
-from hrnet_viz.data.folder import list_classes, shorten
+from hrnet_viz.data.folder import list_classes
 from hrnet_viz.evaluate.predict import predict
 from hrnet_viz.evaluate.scores import Scores, score
 from hrnet_viz.network import HRNet
@@ -25,7 +26,7 @@ def measure(
     *,
     batch: int = 64,
     bf16: bool = False,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str], object] = warnings.warn,
 ) -> list[Scores]:
     """Try a net on a folder of class folders at several sizes, each photo prepared as the net asks for.
 
@@ -35,18 +36,14 @@ def measure(
         sizes: sides of the square input in pixels.
         batch: photos per pass.
         bf16: faster, a little less exact.
-        say: takes lines for people, such as photos that can't be read.
+        say: takes lines for people: files left out, photos that can't be read, folders matched by their order.
 
     Raises:
         ValueError: a folder of a class that the net doesn't know, or no photo at all.
     """
-    photos = list_classes(folder)
-    outputs = match_classes(net, photos.classes)
+    photos = list_classes(folder, say)
+    places = torch.tensor(match_classes(net, photos.classes, say))
     names = net.classes if len(net.classes) == net.num_outputs else output_names(net)
-    if say and names != net.classes:
-        pairs = [f"'{name}' is output {output}" for name, output in zip(photos.classes, outputs, strict=True)]
-        say(f"The outputs have no names; the order of the folders counts: {shorten(pairs)}.")
-    places = torch.tensor(outputs)
     results = []
     for size in sizes:
         read = read_photos(photos, replace(net.preparation, size=(size, size)), say)

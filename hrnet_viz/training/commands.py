@@ -40,7 +40,7 @@ def train(options: argparse.Namespace) -> int:
     say = open_log(options.run / "log.txt") if world.leads else _be_silent
     say(f"{datetime.now():%Y-%m-%d %H:%M:%S} python -m hrnet_viz.training {' '.join(sys.argv[1:])}")  # noqa: DTZ005
 
-    chosen, held = hold_back(list_classes(options.folder / "train"), recipe.held_back, recipe.seed)
+    chosen, held = hold_back(list_classes(options.folder / "train", say), recipe.held_back, recipe.seed)
     photos = read_photos(chosen, Preparation(size=(recipe.stored, recipe.stored)), say)
     say(f"{len(photos)} photos to train on, {len(held)} held back, {len(photos.skipped)} skipped")
     habits = Habits(
@@ -154,7 +154,7 @@ def _pick_check_photos(
     if not (options.folder / "val").is_dir():
         say(f"There is no '{options.folder / 'val'}', so nothing is checked on the way.")
         return None
-    every = list_classes(options.folder / "val")
+    every = list_classes(options.folder / "val", say)
     chosen = every.pick(range(0, len(every), max(1, len(every) // options.check_photos)))
     photos = read_photos(chosen, Preparation(size=(options.check_size, options.check_size)), say)
     owner = SimpleNamespace(classes=trained, num_outputs=len(trained))

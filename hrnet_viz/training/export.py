@@ -76,7 +76,7 @@ def export_weights(
             f"'{checkpoint}' holds NaN or infinite numbers in {len(broken)} tensors ({broken[0]}, ...): the training "
             "has diverged. Train again, with a lower --peak-rate or with --clip 1."
         )
-    trained, held = hold_back(list_classes(folder / "train"), recipe.held_back, recipe.seed)
+    trained, held = hold_back(list_classes(folder / "train", say), recipe.held_back, recipe.seed)
     if trained.classes != classes:
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
     if norm_photos:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hrnet_viz.data.folder import PhotoFolder, describe_left_out
+from hrnet_viz.data.folder import PhotoFolder
 from hrnet_viz.data.photo import PhotoError
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.data.reading import read_image
@@ -48,7 +48,7 @@ class Photos:
         return len(self.pixels)
 
 
-def read_photos(folder: PhotoFolder, preparation: Preparation, say: Callable[[str], None] | None = None) -> Photos:
+def read_photos(folder: PhotoFolder, preparation: Preparation, say: Callable[[str], object] | None = None) -> Photos:
     """Decode a folder once, each photo made to fit as the preparation says.
 
     A photo that can't be read is named through ``say`` and left out.
@@ -62,8 +62,6 @@ def read_photos(folder: PhotoFolder, preparation: Preparation, say: Callable[[st
         ValueError: not a single photo could be read.
     """
     height, width = preparation.size
-    if say and folder.left_out:
-        say(describe_left_out(folder.left_out))
     store = np.empty((len(folder), height, width, 3), dtype=np.uint8)
     labels: list[int] = []
     skipped: list[str] = []

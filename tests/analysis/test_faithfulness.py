@@ -3,6 +3,7 @@
 import copy
 import csv
 import json
+import pickle
 from types import SimpleNamespace
 
 import numpy as np
@@ -70,6 +71,32 @@ def test_photos_are_drawn_evenly_in_rounds_and_repeat_with_the_seed(net, folder,
     assert photos != other
     _, most = read_folder(folder, net, 100, 0)
     assert len(most) == 12  # the smallest class has three
+
+
+def test_photos_that_cannot_be_read_end_nothing_and_are_told(net, folder, tmp_path, capsys):
+    for name in CLASSES[:3]:
+        (tmp_path / name).mkdir()
+        for file in (folder / name).glob("*.png"):
+            (tmp_path / name / file.name).write_bytes(
+                b"" if name == CLASSES[0] or "_0" in file.name else file.read_bytes()
+            )
+    (tmp_path / CLASSES[3]).mkdir()
+    photos, classes = read_folder(tmp_path, net, 12, 0)
+    told = capsys.readouterr().err
+    assert sorted(classes) == [1, 1, 1, 2, 2, 2]
+    assert len(photos) == 6
+    assert f"The class folder '{CLASSES[0]}' holds no photo that can be read." in told
+    assert f"{CLASSES[3]} (without photos)" in told
+    assert told.count("my_0.png") == 3
+    (tmp_path / CLASSES[2] / "my_4.png").write_bytes(b"")
+    read_folder(tmp_path, net, 100, 0)
+    assert "3 photos of each class are taken and not 25" in capsys.readouterr().err
+
+
+def test_photos_are_not_held_in_memory(net, folder):
+    photos, _ = read_folder(folder, net, 8, 0)
+    assert len(pickle.dumps(photos)) < 8 * 300  # one has 4,800 bytes of pixels
+    assert [photo.name for photo in photos] == [photo.name for photo in (photos[k] for k in range(8))]
 
 
 def test_every_measure_has_a_number_for_every_method_branch_and_photo(found):
@@ -183,7 +210,7 @@ def test_the_command_writes_four_files_that_name_neither_place_nor_photo(net, fo
     assert main([*arguments, "--methods", "gradcam", "--sites", "stage4.0.branch2"]) == 0
     printed = capsys.readouterr()
     assert printed.out == (out / "table.md").read_text()
-    assert not printed.err
+    assert printed.err.startswith("4 files were left out: ")
     told = json.loads((out / "results.json").read_text())["provenance"]
     assert (told["photos"], told["weights"]) == (4, "mine.pth")
     assert told["sha256 of the weights"].startswith("ba7816bf8f01cfea")  # of abc, known to everyone

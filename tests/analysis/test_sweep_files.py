@@ -18,7 +18,7 @@ from hrnet_viz.analysis.sweep_table import COLUMNS, read_sweep
 from hrnet_viz.analysis.targets import difference
 from tests.analysis.trained_like import trained_like
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*left out, being no photos")
+pytestmark = pytest.mark.filterwarnings("ignore:.*left out")
 
 
 @pytest.fixture(scope="module")

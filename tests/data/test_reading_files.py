@@ -205,6 +205,13 @@ def test_16_bits_are_scaled_and_not_clipped(kind):
     np.testing.assert_array_equal(pixels[:, :, 1], [[0, 1, 4], [128, 254, 255]])
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_tiff_whose_zero_is_white(kind, tmp_path):
+    tifffile = pytest.importorskip("tifffile", reason="it comes with scikit-image")
+    tifffile.imwrite(tmp_path / "a.tif", np.full((4, 4), np.iinfo(kind).max // 5, kind), photometric="miniswhite")
+    assert read_image(tmp_path / "a.tif").pixels.mean() == 204
+
+
 def test_16_bit_pil_modes_agree():
     grey = np.array([[0, 1000], [32768, 65535]], dtype=np.uint16)
     expected = [[0, 4], [128, 255]]

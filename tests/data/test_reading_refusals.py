@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import pathlib
 import warnings
 
 import numpy as np
@@ -82,6 +83,7 @@ def test_empty_content_is_refused(tmp_path):
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41", "video"),
         (b"\0" * 5000, "isn't a picture"),
     ],
 )
@@ -102,6 +104,14 @@ def test_truncated_files_are_refused(kind, share, tmp_path):
     file = tmp_path / "half.bin"
     file.write_bytes(content[: max(1, int(len(content) * share))])
     refuse(file, "half.bin")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF", "AVIF", "PPM"])
+def test_a_damaged_image_that_pil_has_opened_is_told(kind):
+    content = bytearray(encode(Image.fromarray(ramp(60, 80)), kind))
+    content[len(content) * 2 // 3 :] = b"\xff\0" * 3
+    with contextlib.suppress(PhotoError):  # any other exception is the failure
+        assert read_image(Image.open(io.BytesIO(content))).pixels.size
 
 
 def test_a_truncated_image_that_pil_has_opened_is_refused():
@@ -174,6 +184,15 @@ def test_closed_images_are_told(tmp_path):
     assert hv.read_image(loaded).width == 451
 
 
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_a_file_that_is_closed_or_of_text_is_told(mode, tmp_path):
+    hv.photo("cat").image().save(tmp_path / "cat.jpg")
+    with (tmp_path / "cat.jpg").open(mode) as file:
+        if mode == "r":
+            refuse(file, "binary mode")
+    refuse(file, "The file object can't be read", "closed")
+
+
 @pytest.mark.parametrize("brand", [b"heic", b"hevc", b"heim", b"heis", b"msf1", b"mif1"])
 def test_every_brand_of_heic_gets_its_hint(brand):
     with pytest.raises(hv.PhotoError, match="HEIC photo: export it as JPEG"):
@@ -186,24 +205,88 @@ def test_raw_photos_are_told(start):
         hv.read_image(start + bytes(80))
 
 
-def test_a_tiff_whose_first_picture_is_a_preview_is_told(tmp_path):
+def write_tiff(path, first, second, shape=(6, 8, 3)):
     tifffile = pytest.importorskip("tifffile", reason="tifffile comes with scikit-image; without it no DNG can be made")
-    with tifffile.TiffWriter(tmp_path / "a.dng") as file:
-        file.write(np.zeros((6, 8, 3), np.uint8), photometric="rgb", subfiletype=1, subifds=1)
-        file.write(np.zeros((384, 512, 3), np.uint8), photometric="rgb")
-    with pytest.raises(hv.PhotoError, match=r"of which only a preview could be read\. Develop it"):
-        hv.read_image(tmp_path / "a.dng")
+    with tifffile.TiffWriter(path) as file:
+        file.write(np.zeros(shape, np.uint8), photometric="rgb", **first)
+        file.write(np.zeros((48, 64, 3), np.uint8), photometric="rgb", **second)
+    return path
 
 
-def test_twelve_bits_in_sixteen_are_told():
-    with pytest.warns(UserWarning, match="multiplied by 16"):
-        hv.read_image(np.full((8, 8), 4000, np.uint16))
+OLD_PREVIEW, DNG = [(255, 3, 1, 2, True)], [(50706, 1, 4, b"\1\4\0\0", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("a.dng", {"subfiletype": 1, "subifds": 1}),
+        ("a.tif", {"subfiletype": 1, "subifds": 1}),
+        ("a.tif", {"subfiletype": 1}),
+        ("a.tif", {"extratags": OLD_PREVIEW}),
+        ("a.tif", {"extratags": DNG}),
+        ("a.NEF", {}),
+    ],
+)
+def test_a_tiff_whose_first_picture_is_a_preview_is_told(name, first, tmp_path):
+    path = write_tiff(tmp_path / name, first, {})
+    refuse(path, "Only a preview in it could be read, as in any raw photo of a camera. Develop it: export it as JPEG.")
+    refuse(Image.open(path), "raw photo of a camera")
+
+
+@pytest.mark.parametrize("options", [({}, {}), ({"subifds": 1}, {"subfiletype": 1}), ({}, {"subfiletype": 1})])
+def test_a_tiff_with_smaller_copies_or_more_pages_is_no_raw_photo(options, tmp_path):
+    path = write_tiff(tmp_path / "a.tif", *options, shape=(96, 128, 3))
+    assert read_image(path).height == 96
+
+
+def test_a_preview_alone_and_a_jpeg_with_a_wrong_ending_are_pictures(tmp_path):
+    tifffile = pytest.importorskip("tifffile", reason="it comes with scikit-image")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6, 8, 3), np.uint8), photometric="rgb", subfiletype=1)
+    Image.fromarray(ramp()).save(tmp_path / "b.dng", format="JPEG")
+    assert [read_image(tmp_path / name).width for name in ("a.tif", "b.dng")] == [8, 32]
+
+
+@pytest.mark.parametrize(("bits", "factor"), [(12, 16), (10, 64), (8, 256)])
+@pytest.mark.parametrize("form", ["array", "grey PNG", "colour PNG"])
+def test_few_bits_in_sixteen_are_told(bits, factor, form):
+    grey = np.linspace(0, 2**bits - 1, 12).astype(np.uint16).reshape(3, 4)
+    source = grey if form == "array" else encode(Image.fromarray(grey), "PNG")
+    if form == "colour PNG":
+        rows = b"".join(b"\0" + np.repeat(row, 3).astype(">u2").tobytes() for row in grey)
+        source = png_of(4, 3, 16, 2, rows)
+    with pytest.warns(UserWarning, match=f"{bits}-bit data have to be multiplied by {factor} first"):
+        hv.read_image(source)
+
+
+@pytest.mark.parametrize("grey", [np.zeros((8, 8), np.uint16), np.array([[0, 4096]], np.uint16)])
+def test_black_and_dark_pictures_of_sixteen_bits_are_read_quietly(grey, recwarn):
+    hv.read_image(grey)
+    hv.read_image(encode(Image.fromarray(grey), "PNG"))
+    assert not recwarn.list
 
 
 def test_paths_as_bytes_and_as_addresses_of_files(tmp_path):
-    hv.photo("cat").image().save(tmp_path / "a cat.png")
-    assert hv.read_image(bytes(tmp_path / "a cat.png")).name == "a cat"
-    assert hv.read_image((tmp_path / "a cat.png").as_uri()).width == 451
+    path = tmp_path / "a cat#1.png"
+    hv.photo("cat").image().save(path)
+    with os.scandir(os.fsencode(tmp_path)) as entries:
+        (entry,) = entries
+    for source in (bytes(path), path.as_uri(), f"file://localhost{path}", f"file:{path}", entry):
+        assert hv.read_image(source).name == "a cat#1"
+
+
+def test_paths_that_lead_nowhere_are_told_as_paths(tmp_path):
+    (tmp_path / "dangling.jpg").symlink_to("gone")
+    refuse(b"nowhere/cat.JPG", 'There is no file "nowhere/cat.JPG"')
+    refuse(bytes(tmp_path), "is a folder")
+    refuse((tmp_path / "gone.png").as_uri(), "There is no file")
+    refuse("file://server/cat.png", "There is no file")
+    refuse(pathlib.Path("https://example.org/cat.jpg"), "nothing is downloaded")
+    refuse(b"a" * 300, "isn't a picture")
+    assert "dangling" not in refuse(tmp_path / "danglin.jpg", "There is no file")
+
+
+def test_a_small_picture_of_plain_bytes_is_no_path():
+    assert hv.read_image(b"P6 9 12 255\n" + b"\xc8" * 324).pixels.mean() == 200
 
 
 def test_a_link_to_nothing_says_so(tmp_path):

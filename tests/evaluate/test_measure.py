@@ -75,7 +75,7 @@ def named(*names):
 def test_a_class_that_the_net_does_not_know_is_named():
     assert match_classes(named("cat", "dog", "tench"), ["tench", "cat"]) == [2, 0]
     assert match_classes(named("cat", "dog", "french_horn"), ["Cat", "French Horn"]) == [0, 2]
-    with pytest.raises(ValueError, match=r"doesn't know the class folders zebra\. It knows: cat, dog"):
+    with pytest.raises(ValueError, match=r"doesn't know the class folders zebra\. .*: cat, dog"):
         match_classes(named("cat", "dog"), ["cat", "zebra"])
 
 
