@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from hrnet_viz.arguments import end_quietly_in_pipes, whole
+from hrnet_viz.arguments import end_quietly_in_pipes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hrnet_viz", description="Look at the published HRNet family.")
     commands = parser.add_subparsers(dest="command", required=True)
     variants = commands.add_parser("variants", help="parameters and multiply-adds of all nine variants")
-    variants.add_argument("--size", type=whole(32), nargs=2, default=(224, 224), metavar=("HEIGHT", "WIDTH"))
+    variants.add_argument("--size", type=int, nargs=2, default=(224, 224), metavar=("HEIGHT", "WIDTH"))
     sites = commands.add_parser("sites", help="every named tensor of a variant")
     sites.add_argument("variant")
     sites.add_argument("--kind", help="only sites of this kind; 'inner' lists what lies inside the landmarks")

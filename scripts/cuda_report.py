@@ -130,10 +130,10 @@ def main() -> int:
         if given.logs:
             given.logs.mkdir(parents=True, exist_ok=True)
             (given.logs / f"{name.replace(' ', '-')}.log").write_text(results[name][1], encoding="utf8")
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    text = write_report(device, machine, results)
-    given.out.write_text(text, encoding="utf8")
-    sys.stdout.write(text)
+        # After each part: a machine that is taken away leaves what it had shown.
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        given.out.write_text(write_report(device, machine, results), encoding="utf8")
+    sys.stdout.write(given.out.read_text(encoding="utf8"))
     return sum(code != 0 for code, _, _ in results.values())
 
 

@@ -161,13 +161,13 @@ def prepare(
 
     Args:
         net: a net with the attribute `preparation`.
-        photos: a Photo, or what `read_image` takes, or a list of these; or a ready float tensor (N, 3, H, W), which is
-            returned as it is, but for another dtype than that of the net.
+        photos: a Photo, or what `read_image` takes, or a list of these; or a ready float tensor (N, 3, H, W), whose
+            numbers are not touched.
         size: (height, width) or one number, in place of the net's own.
         device: where the tensor goes, in place of the device of the net's parameters.
 
     Returns:
-        Tensor (N, 3, H, W) of the parameters' dtype.
+        Tensor (N, 3, H, W) of the parameters' dtype, on `device`.
 
     Raises:
         PhotoError: for a picture that can't be read, or a tensor of another kind.
@@ -177,7 +177,8 @@ def prepare(
 
     if isinstance(photos, torch.Tensor):
         ready = _check_ready(photos, None if size is None else check_size(size))
-        return ready.to(device=device, dtype=_like(net, ready).dtype)
+        like = _like(net, ready)
+        return ready.to(device=like.device if device is None else device, dtype=like.dtype)
     preparation = getattr(net, "preparation", None)
     if not isinstance(preparation, Preparation):
         raise TypeError(

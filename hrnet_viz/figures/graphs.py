@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import graphviz
@@ -67,10 +67,8 @@ def autograd_graph(
     names = [*paths, f"{scope}.sum{output}", f"{scope}.out{output}"]
     with evaluating(net), torch.enable_grad():
         kept = run(net, x, keep=names, edit=leaves)
-        named = {id(tensor.grad_fn): name for name, tensor in kept.items()}
-        named |= {id(leaf): name for name, leaf in leaves.items()}
         weights = dict(net.get_submodule(scope).named_parameters())
-        graph = _read_graph(kept[names[-1]], weights if parameters else {}, named)
+        graph = _read_graph(kept[names[-1]], weights if parameters else {}, kept, leaves)
     functions = sum(node.is_function for node in graph.nodes.values())
     left_out = "the branches and every parameter" if parameters else "the branches; parameters are left out"
     caption = (
@@ -104,8 +102,18 @@ class _Graph:
     edges: tuple[tuple[str, str], ...]
 
 
-def _read_graph(output: Tensor, weights: Mapping[str, Tensor], named: Mapping[int, str]) -> _Graph:
-    """Take torchviz's graph apart: what it prints differs from run to run, since it names nodes by memory address."""
+def _read_graph(
+    output: Tensor, weights: Mapping[str, Tensor], kept: Mapping[str, Tensor], leaves: Mapping[str, Tensor]
+) -> _Graph:
+    """Take torchviz's graph apart: what it prints differs from run to run, since it names nodes by memory address.
+
+    A function is known by its address, as long as somebody holds it. A leaf is not: PyTorch may hand torchviz another
+    object than ours for it. So branches are known by their shapes, which differ in one module, and from those of
+    weights.
+    """
+    functions = {name: tensor.grad_fn for name, tensor in kept.items()}  # held until the graph is read
+    named = {str(id(function)): name for name, function in functions.items()}
+    shaped = {str(tuple(leaf.shape)): name for name, leaf in leaves.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it asks for versions in a way that Python has deprecated
         from torchviz import make_dot
@@ -118,7 +126,9 @@ def _read_graph(output: Tensor, weights: Mapping[str, Tensor], named: Mapping[in
             edges.append((edge["tail"], edge["head"]))
         elif node := _NODE.match(line):
             words = tuple(word.strip() for word in (node["text"] or node["word"]).splitlines())
-            nodes[node["id"]] = _Node(words, named.get(int(node["id"]), ""), is_function=node["text"] is None)
+            nodes[node["id"]] = _Node(words, named.get(node["id"], ""), is_function=node["text"] is None)
+    for leaf in {tail for tail, _ in edges if not nodes[tail].is_function and not nodes[tail].words[0]}:
+        nodes[leaf] = replace(nodes[leaf], site=shaped.get(nodes[leaf].words[-1], ""))
     # The output itself is no more than its last function, and a leaf without a name is a parameter nobody asked for.
     dropped = {name for name, node in nodes.items() if not node.is_function and not node.site and not node.words[0]}
     dropped |= {head for tail, head in edges if tail in dropped}
