@@ -1,4 +1,4 @@
-"""Run the comparisons and write one table: ``python -m benchmarks [forward import cam ablation] --out FOLDER``.
+"""Run the comparisons and write one table: ``python -m benchmarks [forward imports cam ablation] --out FOLDER``.
 
 Every ratio is to a rival or baseline in the same process. The Markdown and JSON name machine and versions.
 """
@@ -23,10 +23,11 @@ def main() -> int:
     here = Path(__file__).parent
     there = [name for name in SUBJECTS if (here / f"{name}.py").exists()]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("subjects", nargs="*", choices=[*there, []], default=there)
+    told = f"{', '.join(there)}; all of them if none is named"
+    parser.add_argument("subjects", nargs="*", choices=[*there, []], default=[], metavar="subject", help=told)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--device", help="cpu or cuda for the subject 'device', which alone is run then")
-    parser.add_argument("--out", type=Path, default=here / "results")
+    parser.add_argument("--out", type=Path, default=here.parent / "runs" / "benchmarks")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     missed = 0

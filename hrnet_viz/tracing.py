@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from hrnet_viz.data.preparation import Preparation, prepare, read_photos
-from hrnet_viz.network.fingerprint import Fingerprint, check_forward, take_fingerprint
+from hrnet_viz.network.fingerprint import Fingerprint, check_forward, take_fingerprint, walk
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.site_map import ReadOnly
@@ -164,7 +164,7 @@ def evaluating(net: nn.Module) -> Iterator[None]:
     with _LOCK:
         borrowed = _BORROWED.setdefault(net, _Borrowed())
         if not borrowed.users:
-            borrowed.training = [module for module in net.modules() if module.training]
+            borrowed.training = [module for module in walk(net) if module.training]
             for module in borrowed.training:
                 module.training = False
         borrowed.users += 1

@@ -260,7 +260,7 @@ class Picture(Figure):
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
         width, height = (round(side * CSS_PIXELS) for side in self.get_size_inches())
         # JupyterLab reads the size, which keeps a sharp picture from being shown at twice its size; it knows no
-        # alternative text for pictures (looked up in 4.6). nbconvert, and so an exported page, reads all three.
+        # alternative text for pictures (looked up in 4.6), nor does nbconvert's "lab" template; its "classic" one does.
         return self.png(), {"width": width, "height": height, "alt": self.alt}
 
     def _repr_mimebundle_(

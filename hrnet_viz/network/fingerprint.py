@@ -20,8 +20,11 @@ import torch
 from torch import Tensor, nn
 
 AGAIN = "Trace again: hv.trace(net, photo)."
-_VIEWS: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], list[Tensor]]] = WeakKeyDictionary()
-"""Net -> where its numbers lie, and views of the sampled ones: making these would take half of the time."""
+_VIEWS: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], list[list[Tensor]]]] = WeakKeyDictionary()
+"""Net -> where its numbers lie, and views of the sampled ones: making these would take half of the time.
+
+Those without gaps and those with: one strided tensor among them slows ``torch.cat`` down for all.
+"""
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,10 @@ def take_fingerprint(net: nn.Module, norms: Mapping[str, float] | None = None) -
         return Fingerprint(kind, "", norms or {})
     known, views = _VIEWS.get(net, ((), []))
     if known != places:  # views of the numbers as they lie in memory now
-        views = [view for value in held for view in (_diagonals(value) if value.dim() > 1 else [value.view(-1)])]
+        every = [view for value in held for view in (_diagonals(value) if value.dim() > 1 else [value.view(-1)])]
+        views = [[view for view in every if view.is_contiguous() is dense] for dense in (True, False)]
         _VIEWS[net] = places, views
-    numbers = torch.cat(views).cpu().contiguous()  # of several types, all become the widest
+    numbers = torch.cat([torch.cat(some) for some in views if some]).cpu()  # of several types, all become the widest
     sample = hashlib.blake2b(numbers.view(torch.uint8).numpy(), digest_size=16).hexdigest()  # type: ignore[arg-type]
     versions = (0 if value.is_inference() else value._version for value in held)
     return Fingerprint(kind, sample, norms or {}, dict(zip(places, versions, strict=True)))
