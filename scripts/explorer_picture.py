@@ -38,7 +38,7 @@ def photograph(file: Path) -> bytes:
         page = browser.new_page(viewport=SIZE)
         page.goto(file.as_uri(), timeout=PATIENCE)
         page.locator("figcaption strong", has_text=SITE).first.wait_for(timeout=PATIENCE)
-        png = page.screenshot()
+        png = page.screenshot(full_page=True)
         browser.close()
     return png
 
