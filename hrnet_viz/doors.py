@@ -34,6 +34,9 @@ WAYS = {
 }
 """What functions take -> how to get it."""
 
+CHECKED = {"Trace", "Cams"}
+"""What hands out its tensors, so that somebody may have written into them; it is looked at before it is read."""
+
 
 def guard(function: Door) -> Door:
     """Return a function that refuses a wrong first argument in a sentence; anything else is returned as it is."""
@@ -56,6 +59,8 @@ def guard(function: Door) -> Door:
             known = {kind.__name__ for kind in type(one).__mro__} & {*words}
             if not known or (several is None and not alone):
                 raise TypeError(_explain(function, taken[0], one, alone=alone))
+            if known & CHECKED:
+                cast("Any", one).check()
         return function(*args, **options)
 
     return cast("Door", guarded)

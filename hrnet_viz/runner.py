@@ -57,8 +57,8 @@ def run(
     wanted = plan.names(keep)
     edits: dict[str, Edit] = {plan.resolve(site): change for site, change in (edit or {}).items()}
     work = _schedule(plan.expand([*wanted, *edits]), wanted, edits, base.tensors if base is not None else {})
-    if base is not None and base.fingerprint is not None:
-        base.fingerprint.check(net, {name: base.tensors[name] for name in work.ready if name in base.tensors})
+    if base is not None:
+        base.check(net, work.ready)
 
     values: dict[str, Tensor] = {INPUT: x}
     kept: dict[str, Tensor] = {}
@@ -100,8 +100,7 @@ def check_base(net: HRNet, base: Trace) -> None:
         ValueError: it is of another net or of other weights, or its numbers were written into.
     """
     _check_owner(net, base)
-    if base.fingerprint is not None:
-        base.fingerprint.check(net, base.tensors)
+    base.check(net)
 
 
 def _check_owner(net: HRNet, base: Trace) -> None:

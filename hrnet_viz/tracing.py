@@ -6,7 +6,7 @@ No hook is registered anywhere, so nothing can be left behind and two threads ca
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -16,8 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from hrnet_viz.data.preparation import Preparation, prepare, read_photos
-from hrnet_viz.network.fingerprint import Fingerprint, check_forward, take_fingerprint, walk
+from hrnet_viz.network.fingerprint import (
+    Fingerprint,
+    check_forward,
+    measure_numbers,
+    take_fingerprint,
+    walk,
+)
 from hrnet_viz.network.net import HRNet
+from hrnet_viz.network.plan import INPUT
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError
@@ -86,6 +93,26 @@ class Trace(Mapping[str, Tensor]):
         """What the net knows about each kept site, in plan order."""
         return tuple(self.plan.sites[name] for name in self.tensors)
 
+    def check(self, net: nn.Module | None = None, sites: Iterable[str] | None = None) -> None:
+        """Refuse a net that is not as it was when this was traced, and numbers that have been written into since.
+
+        Args:
+            net: the net, None if it does not matter.
+            sites: the names whose numbers matter, None for all.
+
+        Raises:
+            ValueError: in a sentence that says what has changed.
+        """
+        if self.fingerprint is None:
+            return
+        words = "the trace", "Trace again: hv.trace(net, photo)."
+        if net is not None:
+            self.fingerprint.check_net(net, *words)
+        names = self.tensors if sites is None else sites
+        tensors = {name: self.tensors[name] for name in names if name in self.tensors}
+        for numbers in (tensors, {INPUT: self.input}):
+            self.fingerprint.check_numbers(numbers, *words)
+
     def running_sums(self, site: str | Site) -> tuple[Tensor, ...]:
         """Give the partial sums of a fuse sum or head sum, the first one being its first input, the last one itself.
 
@@ -95,6 +122,7 @@ class Trace(Mapping[str, Tensor]):
         inputs = self.plan.sites[name].inputs
         if len(inputs) < 2:
             raise ValueError(f"'{name}' is no sum: it is computed from {', '.join(inputs)} alone.")
+        self.check(sites=inputs)
         sums = [self[inputs[0]]]
         for source in inputs[1:]:
             sums.append(sums[-1] + self[source])
@@ -149,13 +177,8 @@ def trace(
             x = x.clone().requires_grad_(grad)
         kept = run(net, x, keep=names, store=store)
     chosen = kept if few else {name: kept[name] for name in net.plan.landmarks if name in kept}
-    for name in () if few else chosen:
-        measured[id(chosen[name])] = torch.linalg.vector_norm(chosen[name].detach())
-    numbers = (
-        torch.stack([measured[id(value)] for value in chosen.values()]).tolist() if chosen and not x.is_meta else []
-    )
-    norms = dict(zip(chosen, numbers, strict=False))  # none on the meta device
-    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, norms), net.preparation)
+    numbers = measure_numbers(chosen, measured) | measure_numbers({INPUT: x})
+    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, numbers), net.preparation)
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 import copy
 import io
 import pickle
+import re
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
 import hrnet_viz as hv
+from hrnet_viz.analysis.average_drop import drop_average
 
 PATH = "stage4.0.fuse0<-3"
 SIDE = 64
@@ -89,7 +92,7 @@ CHANGES = [
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_trace_of_earlier_weights_is_refused(net, trace, change):
     change(net)
-    with pytest.raises(ValueError, match="weights of this net are not those that the trace was made with"):
+    with pytest.raises(ValueError, match="weights of this net are not those that made the trace"):
         hv.ablate(net, trace, PATH)
 
 
@@ -103,7 +106,7 @@ def test_every_use_of_a_trace_of_another_net_is_refused(net, trace, use):
 
 @pytest.mark.parametrize("move", [torch.nn.Module.half, torch.nn.Module.double, torch.nn.Module.bfloat16])
 def test_another_type_is_told(net, trace, move):
-    with pytest.raises(ValueError, match="of a net in float32 on cpu, this net is in"):
+    with pytest.raises(ValueError, match="net in float32 on cpu made the trace, this net is in"):
         hv.ablate(move(net), trace, PATH)
 
 
@@ -122,13 +125,90 @@ def test_a_pass_and_a_gradient_change_nothing(net, trace, x):
     hv.ablate(net, trace, PATH)
 
 
-@pytest.mark.parametrize("site", ["stem", "stage4.0.branch3", "stage4.0.fuse0<-1", "logits"])
-def test_numbers_that_were_written_into_are_refused(net, trace, site):
-    shown = trace[site][0].numpy()
+def scale_as_for_imshow(shown):
     shown -= shown.min()
     shown /= shown.max()
-    with pytest.raises(ValueError, match="have been written into since they were traced"):
-        hv.ablate(net, trace, PATH)
+
+
+def take_amounts(shown):
+    np.abs(shown, out=shown)
+
+
+def turn_signs(shown):
+    shown *= -1
+
+
+def turn_upside_down(shown):
+    shown[:] = shown[..., ::-1].copy()
+
+
+def sort_for_percentiles(shown):
+    shown.reshape(-1).sort()
+
+
+WRITES = [scale_as_for_imshow, take_amounts, turn_signs, turn_upside_down, sort_for_percentiles]
+READERS = {
+    "ablate": lambda net, trace: hv.ablate(net, trace, PATH),
+    "shares": lambda net, trace: hv.fusion(trace),
+    "statistics": lambda net, trace: hv.measure_sites(trace),
+    "running sums": lambda net, trace: trace.running_sums("stage4.0.sum0"),
+    "figure of an exchange": lambda net, trace: hv.figures.exchange(trace, "stage4.0.sum0"),
+    "figure of a head": lambda net, trace: hv.figures.head_steps(trace),
+}
+
+
+@pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
+@pytest.mark.parametrize("site", ["stem", "stage4.0.sum3", "stage4.0.fuse0<-1", "logits"])
+def test_numbers_that_were_written_into_are_refused(net, trace, site, write):
+    if write is not take_amounts or (trace[site] < 0).any():
+        write(trace[site][0].numpy())
+        with pytest.raises(ValueError, match=re.escape(f"numbers of '{site}' in the trace have been written into")):
+            hv.ablate(net, trace, PATH)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_whatever_reads_a_trace_looks_first(net, trace, name):
+    READERS[name](net, trace)
+    turn_signs(trace["stage4.0.fuse0<-1"].numpy())
+    with pytest.raises(ValueError, match="have been written into"):
+        READERS[name](net, trace)
+
+
+def test_the_photo_in_a_trace_counts_as_well(net, trace):
+    trace.input.mul_(0.5)
+    with pytest.raises(ValueError, match="numbers of 'input' in the trace have been written into"):
+        hv.ablate(net, trace, "stem")
+
+
+MAP = "stage4.0.branch1"
+MAP_READERS = {
+    "deletion": lambda net, cams: hv.play_deletion(net, cams, steps=2),
+    "average drop": drop_average,
+    "figure": lambda net, cams: hv.figures.cam_classes([cams], [MAP]),
+    "rectified": lambda net, cams: cams.rectified(),
+    "totals": lambda net, cams: cams.totals(),
+    "one photo": lambda net, cams: cams.sample(0),
+}
+
+
+@pytest.mark.parametrize("name", MAP_READERS)
+def test_whatever_reads_maps_looks_first(net, x, name):
+    cams = hv.cam(net, x, 1, sites=MAP)
+    MAP_READERS[name](net, cams)
+    turn_signs(cams[MAP].numpy())
+    with pytest.raises(ValueError, match=f"numbers of '{MAP}' in the maps have been written into.*hv.cam"):
+        MAP_READERS[name](net, cams)
+
+
+@pytest.mark.parametrize("name", ["deletion", "average drop"])
+def test_maps_of_earlier_weights_are_refused(net, x, name):
+    cams = hv.cam(net, x, 1, sites=MAP)
+    for derived in (cams, cams.rectified(), pickle.loads(pickle.dumps(cams))):
+        MAP_READERS[name](net, derived)
+    train_a_little(net)
+    for derived in (cams, cams.rectified(), pickle.loads(pickle.dumps(cams))):
+        with pytest.raises(ValueError, match="weights of this net are not those that made the maps"):
+            MAP_READERS[name](net, derived)
 
 
 def test_traces_survive_pickling_copying_and_saving(net, trace):

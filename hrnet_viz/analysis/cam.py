@@ -203,6 +203,7 @@ def _make(
         preparation=preparation,
         relu=relu,
         notes=notes,
+        fingerprint=kept.fingerprint,
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hrnet_viz.analysis.cam_methods import NAMES
+from hrnet_viz.network.fingerprint import Fingerprint, measure_numbers
 from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError
 
@@ -40,6 +41,7 @@ class Cams(Mapping[str, Tensor]):
         relu: whether negative values were set to 0.
         unit: "own unit", or "score per photo area" where the values of all sites can be compared.
         notes: site -> one sentence per photo about a map that says nothing, "" where there is none.
+        fingerprint: of the weights and of the maps, so that it is noticed when they change; None compares nothing.
     """
 
     plan: Plan
@@ -55,10 +57,27 @@ class Cams(Mapping[str, Tensor]):
     relu: bool = False
     unit: str = OWN_UNIT
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fingerprint: Fingerprint | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "maps", ReadOnly(self.maps))
         object.__setattr__(self, "notes", ReadOnly(self.notes))
+        if self.fingerprint is not None:
+            known = replace(self.fingerprint, numbers=measure_numbers(self.maps))
+            object.__setattr__(self, "fingerprint", known)
+
+    def check(self, net: nn.Module | None = None) -> None:
+        """Refuse a net that is not as it was when these maps were made, and maps that have been written into since.
+
+        Raises:
+            ValueError: in a sentence that says what has changed.
+        """
+        if self.fingerprint is None:
+            return
+        words = "the maps", "Make them again: hv.cam(net, photo)."
+        if net is not None:
+            self.fingerprint.check_net(net, *words)
+        self.fingerprint.check_numbers(self.maps, *words)
 
     def __getitem__(self, site: str | Site) -> Tensor:
         name = str(self.plan.place(site))
@@ -124,6 +143,7 @@ class Cams(Mapping[str, Tensor]):
 
     def rectified(self) -> Self:
         """Keep only what speaks for the target: negative values become 0 (the ReLU of Grad-CAM's equation 2)."""
+        self.check()
         return replace(self, maps={name: single.clamp(min=0) for name, single in self.maps.items()}, relu=True)
 
     def per_area(self) -> Self:
@@ -144,11 +164,13 @@ class Cams(Mapping[str, Tensor]):
             )
         if self.unit == SCORE_PER_PHOTO:
             return self
+        self.check()
         maps = {name: single * single[0].numel() for name, single in self.maps.items()}
         return replace(self, maps=maps, unit=SCORE_PER_PHOTO)
 
     def totals(self) -> dict[str, Tensor]:
         """Site -> sum over each photo's map, (N,): for HiResCAM and XGrad-CAM the first-order effect of the site."""
+        self.check()
         if self.unit == SCORE_PER_PHOTO:
             return {name: single.mean((1, 2)) for name, single in self.maps.items()}
         return {name: single.sum((1, 2)) for name, single in self.maps.items()}
@@ -160,6 +182,7 @@ class Cams(Mapping[str, Tensor]):
 
     def sample(self, number: int) -> Self:
         """Keep one photo of the batch."""
+        self.check()
         part = slice(number, number + 1)
         return replace(
             self,

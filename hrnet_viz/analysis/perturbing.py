@@ -49,8 +49,9 @@ class Covered:
         """Take the photos and classes of some maps.
 
         Raises:
-            ValueError: no such blank, or maps whose target is not a class.
+            ValueError: no such blank, maps whose target is not a class, or a net that has changed since they were made.
         """
+        cams.check(net)
         return cls(net, cams.input, make_blank(cams.input, blank), class_indices(cams), blank, batch)
 
     def ask(self, kept: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -54,9 +55,13 @@ class Preparation:
         """Check everything once, and bring lists (from a JSON file) and a single size into one form."""
         object.__setattr__(self, "size", check_size(self.size))
         for field in ("mean", "std"):
-            values = tuple(float(value) for value in getattr(self, field))
+            given = getattr(self, field)
+            try:
+                values = tuple(map(float, given))
+            except (TypeError, ValueError):
+                values = ()
             if len(values) != 3 or not all(map(math.isfinite, values)):
-                raise ValueError(f"{field} is {values}, but three numbers were expected, for red, green and blue.")
+                raise ValueError(f"{field} is {given!r:.80}, but three numbers were expected, for red, green and blue.")
             object.__setattr__(self, field, values)
         if min(self.std) <= 0:
             raise ValueError(f"std is {self.std}, but must be above 0: the colours are divided by it.")
@@ -66,8 +71,8 @@ class Preparation:
             )
         if self.fit not in ("squash", "crop"):
             raise ValueError(f'fit is {self.fit!r}, but must be "squash" (whole photo) or "crop" (its middle).')
-        if not 0 < self.crop_fraction <= 1:
-            raise ValueError(f"crop_fraction is {self.crop_fraction}, but must be above 0 and at most 1.")
+        if not isinstance(self.crop_fraction, Real) or not 0 < self.crop_fraction <= 1:
+            raise ValueError(f"crop_fraction is {self.crop_fraction!r}, but must be above 0 and at most 1.")
         if self.interpolation not in INTERPOLATIONS:
             raise ValueError(
                 f"interpolation is {self.interpolation!r}, but must be one of {', '.join(INTERPOLATIONS)}."
@@ -178,6 +183,8 @@ def prepare(
     if isinstance(photos, torch.Tensor):
         ready = _check_ready(photos, None if size is None else check_size(size))
         like = _like(net, ready)
+        if ready.is_meta and not like.is_meta:
+            raise PhotoError("The tensor is on the meta device: it has a shape, but no numbers. Give one with numbers.")
         return ready.to(device=like.device if device is None else device, dtype=like.dtype)
     preparation = getattr(net, "preparation", None)
     if not isinstance(preparation, Preparation):

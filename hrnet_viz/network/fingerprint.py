@@ -13,13 +13,15 @@ import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isclose, isnan, nan
+from itertools import accumulate, pairwise
+from math import isclose, isnan
 from weakref import WeakKeyDictionary
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 
-AGAIN = "Trace again: hv.trace(net, photo)."
+SAMPLE = 512  # about so many numbers of each tensor are looked at to the bit
 _VIEWS: WeakKeyDictionary[nn.Module, tuple[tuple[int, ...], list[list[Tensor]]]] = WeakKeyDictionary()
 """Net -> where its numbers lie, and views of the sampled ones: making these would take half of the time.
 
@@ -34,42 +36,60 @@ class Fingerprint:
     Attributes:
         kind: type and device of the weights, "float32 on cpu".
         sample: hash of a sample of the weights; "" for a net without numbers (on the meta device).
-        norms: site -> norm of its tensor.
+        numbers: site -> norm of its tensor, and check sum of a sample of its numbers.
         versions: place in memory -> torch's version counter of what lies there; of this process alone, so not pickled.
     """
 
     kind: str
     sample: str
-    norms: Mapping[str, float]
+    numbers: Mapping[str, tuple[float, int]]
     versions: Mapping[int, int] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"versions": {}}
 
-    def check(self, net: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-        """Refuse a net, or tensors that a pass is about to start from, that are not those of the trace.
+    def check_net(self, net: nn.Module, made: str, again: str) -> None:
+        """Refuse a net that is not as it was.
+
+        Args:
+            net: the net.
+            made: what it made, "the trace".
+            again: the sentence that says how to make it anew.
 
         Raises:
             ValueError: in a sentence that says what has changed.
         """
         now = take_fingerprint(net)
         if now.kind != self.kind:
-            raise ValueError(f"The trace is of a net in {self.kind}, this net is in {now.kind}. {AGAIN}")
+            raise ValueError(f"A net in {self.kind} made {made}, this net is in {now.kind}. {again}")
         written = any(self.versions.get(place, version) != version for place, version in now.versions.items())
         if now.sample != self.sample or written:
-            raise ValueError(f"The weights of this net are not those that the trace was made with. {AGAIN}")
-        for name, value in tensors.items():
-            norm, before = measure_norm(value), self.norms.get(name)
-            if before is not None and not (isclose(norm, before, rel_tol=1e-5) or (isnan(norm) and isnan(before))):
+            raise ValueError(f"The weights of this net are not those that made {made}. {again}")
+
+    def check_numbers(self, tensors: Mapping[str, Tensor], made: str, again: str) -> None:
+        """Refuse tensors that have been written into.
+
+        Args:
+            tensors: site -> tensor; what is not known is not looked at.
+            made: what they are part of, "the trace".
+            again: the sentence that says how to make it anew.
+
+        Raises:
+            ValueError: in a sentence that names the first of them.
+        """
+        for name, now in measure_numbers({name: tensors[name] for name in tensors if name in self.numbers}).items():
+            before = self.numbers[name]
+            same = isclose(now[0], before[0], rel_tol=1e-5) or (isnan(now[0]) and isnan(before[0]))
+            if not same or now[1] != before[1]:
                 raise ValueError(
-                    f"The numbers of '{name}' have been written into since they were traced; a view of them, such as "
-                    f"trace[site].numpy(), shares their memory. {AGAIN} Change a copy: trace[site].clone()."
+                    f"The numbers of '{name}' in {made} have been written into; a view of them, such as what .numpy() "
+                    f"gives, shares their memory. {again} Then change a copy: .clone()."
                 )
 
 
 @torch.no_grad()
-def take_fingerprint(net: nn.Module, norms: Mapping[str, float] | None = None) -> Fingerprint:
-    """Return the fingerprint of a net and of the norms of the tensors of a trace of it."""
+def take_fingerprint(net: nn.Module, numbers: Mapping[str, tuple[float, int]] | None = None) -> Fingerprint:
+    """Return the fingerprint of a net and of what was measured of tensors that it made."""
     held = [
         value
         for module in walk(net)
@@ -81,23 +101,49 @@ def take_fingerprint(net: nn.Module, norms: Mapping[str, float] | None = None) -
     kind = f"{str(like.dtype).removeprefix('torch.')} on {like.device}"
     places = tuple(map(Tensor.data_ptr, held))
     if not all(places):
-        return Fingerprint(kind, "", norms or {})
+        return Fingerprint(kind, "", numbers or {})
     known, views = _VIEWS.get(net, ((), []))
     if known != places:  # views of the numbers as they lie in memory now
         every = [view for value in held for view in (_diagonals(value) if value.dim() > 1 else [value.view(-1)])]
         views = [[view for view in every if view.is_contiguous() is dense] for dense in (True, False)]
         _VIEWS[net] = places, views
-    numbers = torch.cat([torch.cat(some) for some in views if some]).cpu()  # of several types, all become the widest
-    sample = hashlib.blake2b(numbers.view(torch.uint8).numpy(), digest_size=16).hexdigest()  # type: ignore[arg-type]
+    picked = torch.cat([torch.cat(some) for some in views if some]).cpu()  # of several types, all become the widest
+    sample = hashlib.blake2b(picked.view(torch.uint8).numpy(), digest_size=16).hexdigest()  # type: ignore[arg-type]
     versions = (0 if value.is_inference() else value._version for value in held)
-    return Fingerprint(kind, sample, norms or {}, dict(zip(places, versions, strict=True)))
+    return Fingerprint(kind, sample, numbers or {}, dict(zip(places, versions, strict=True)))
 
 
-def measure_norm(value: Tensor) -> float:
-    """Return the norm of a tensor, the same for equal numbers up to rounding; NaN where it has no numbers."""
-    if value.is_meta or not value.is_floating_point():
-        return nan
-    return float(torch.linalg.vector_norm(value.detach()))
+@torch.no_grad()
+def measure_numbers(
+    tensors: Mapping[str, Tensor], norms: Mapping[int, Tensor] | None = None
+) -> dict[str, tuple[float, int]]:
+    """Return the norm of each tensor, and a check sum of a sample: other signs or places leave the norm as it is.
+
+    Args:
+        tensors: site -> tensor; what has no numbers (on the meta device) is left out.
+        norms: id of a tensor -> its norm, where it is known already.
+    """
+    real = {name: value for name, value in tensors.items() if not value.is_meta and value.is_floating_point()}
+    if not real:
+        return {}
+    known = norms or {}
+    found = [
+        known[id(value)] if id(value) in known else torch.linalg.vector_norm(value.detach()) for value in real.values()
+    ]
+    samples = [_sample(value.detach()) for value in real.values()]
+    picked = torch.cat(samples).cpu()
+    exact = (picked if picked.dtype == torch.float64 else picked.float()).numpy()  # which holds half types to the bit
+    ends = list(accumulate(map(len, samples)))
+    sums = (crc32(exact[start:end].data) for start, end in pairwise([0, *ends]))
+    return dict(zip(real, zip(torch.stack(found).tolist(), sums, strict=True), strict=True))
+
+
+def _sample(value: Tensor) -> Tensor:
+    """Return some hundred numbers of a tensor, in the order of memory where it has no gaps."""
+    if value.is_contiguous(memory_format=torch.channels_last) if value.dim() == 4 else False:
+        value = value.permute(0, 2, 3, 1)
+    flat = value.reshape(-1)
+    return flat[:: len(flat) // SAMPLE | 1]  # odd, so that it meets every column
 
 
 def check_forward(net: nn.Module, called: frozenset[str], own: type[nn.Module]) -> None:

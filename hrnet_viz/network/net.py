@@ -6,7 +6,7 @@ computation as a list in which every tensor has a name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
 from functools import cached_property
 from itertools import pairwise
@@ -162,7 +162,8 @@ class HRNet(nn.Module):
 
     @classes.setter
     def classes(self, names: Any) -> None:
-        self._classes = read_classes(names, self.num_outputs) if names is not None and len(names) else ()
+        known = names is not None and not (isinstance(names, Sized) and not len(names))
+        self._classes = read_classes(names, self.num_outputs) if known else ()
 
 
 def hrnet(name: str, *, head: str = "classification", num_outputs: int = 1000) -> HRNet:
@@ -187,24 +188,22 @@ def read_classes(names: Any, outputs: int) -> tuple[str, ...]:
     """Return the names of outputs in their order.
 
     Args:
-        names: a sequence or an array of names, or a mapping between names and the numbers of the outputs, either way.
+        names: a sequence or an array of names, or a mapping between names and the numbers of the outputs, either way;
+            the numbers may be words, as in JSON.
         outputs: how many there are.
 
     Raises:
         ValueError: no order, no names, or another number of them.
     """
     if isinstance(names, Mapping):
-        pairs = [(key, value) if isinstance(key, Integral) else (value, key) for key, value in names.items()]
-        numbers = [number for number, _ in pairs]
-        if not all(isinstance(number, Integral) for number in numbers) or sorted(numbers) != list(range(len(pairs))):
+        pairs = [_split_pair(key, value) for key, value in names.items()]
+        if sorted(number for number, _ in pairs) != list(range(len(pairs))):
             raise ValueError(
                 f"A mapping of {len(pairs)} classes was given; each name needs its output, 0 to {len(pairs) - 1}."
             )
         names = [name for _, name in sorted(pairs, key=lambda pair: pair[0])]
     if isinstance(names, (str, set, frozenset)) or not hasattr(names, "__len__") or not hasattr(names, "__getitem__"):
-        raise ValueError(
-            f"classes is a {type(names).__name__}, which has no order; give a list of names, one per output."
-        )
+        raise ValueError(f"classes is {quote(names)}; a list of names was expected, one per output and in their order.")
     found = tuple(names)
     wrong = [name for name in found if not isinstance(name, str) or not name.strip()]
     if wrong:
@@ -212,6 +211,17 @@ def read_classes(names: Any, outputs: int) -> tuple[str, ...]:
     if len(found) != outputs:
         raise ValueError(f"{len(found)} classes were given, but the net has {outputs} outputs. Give one name for each.")
     return tuple(map(str, found))
+
+
+def _split_pair(key: Any, value: Any) -> tuple[int, Any]:
+    """Return number and name, whichever is the key; -1 where neither is a number. A name may look like one: "7"."""
+    for number, name in ((key, value), (value, key)):
+        if isinstance(number, Integral):
+            return int(number), name
+    for number, name in ((key, value), (value, key)):
+        if isinstance(number, str) and number.isdecimal():
+            return int(number), name
+    return -1, key
 
 
 def stage(widths: Sequence[int], modules: int, blocks: int) -> nn.Sequential:

@@ -59,6 +59,7 @@ def test_a_classifier_that_gives_no_vector_is_told(net, x):
     [
         {0: "tench", 1: "cat", 2: "dog"},
         {"cat": 1, "tench": 0, "dog": 2},
+        {"1": "cat", "0": "tench", "2": "dog"},
         {np.int64(2): "dog", np.int64(0): "tench", np.int64(1): "cat"},
         np.array(CLASSES),
         list(CLASSES),
@@ -72,8 +73,10 @@ def test_names_are_taken_in_the_order_of_the_outputs(net, names):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        ({"tench", "cat", "dog"}, "has no order"),
-        ("abc", "has no order"),
+        ({"tench", "cat", "dog"}, "a list of names was expected, one per output and in their order"),
+        ("abc", "classes is 'abc'; a list of names was expected"),
+        ((name for name in CLASSES), "a list of names was expected"),
+        (3, "classes is 3; a list of names was expected"),
         (["a", "b"], "2 classes were given, but the net has 3 outputs"),
         ({1: "a", 2: "b", 3: "c"}, "0 to 2"),
         ({"a": 0, "b": 0, "c": 1}, "0 to 2"),
@@ -85,6 +88,11 @@ def test_what_names_no_output_is_refused(net, names, words):
     with pytest.raises(ValueError, match=words):
         net.classes = names
     assert net.classes == CLASSES
+
+
+def test_names_that_look_like_numbers_are_names(net):
+    net.classes = {"7": 0, "0": 2, "3": 1}
+    assert net.classes == ("7", "3", "0")
 
 
 def test_no_names(net):
@@ -111,7 +119,11 @@ def test_a_ready_tensor_gets_the_type_of_a_double_net(net, x):
 
 @pytest.mark.parametrize(
     ("tensor", "words"),
-    [(torch.full((1, 3, 64, 64), torch.nan), "NaN"), (torch.randn(1, 3, 64, 64).to_sparse(), "dense")],
+    [
+        (torch.full((1, 3, 64, 64), torch.nan), "NaN"),
+        (torch.randn(1, 3, 64, 64).to_sparse(), "dense"),
+        (torch.empty(1, 3, 64, 64, device="meta"), "meta device"),
+    ],
 )
 @pytest.mark.parametrize("use", [hv.predict, hv.trace, hv.cam])
 def test_a_tensor_that_holds_no_picture_is_refused(net, tensor, words, use):
