@@ -16,7 +16,7 @@ from torch import Tensor
 
 from hrnet_viz.network.net import check_input
 from hrnet_viz.network.plan import INPUT, Step
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -50,12 +50,13 @@ def run(
 
     Raises:
         SiteError: an address that names no site.
+        TypeError: edits that are no mapping, or neither tensor nor function.
         ValueError: not exactly one of photos and base, a base of other weights, or an edit that changes a shape.
     """
     plan = net.plan
     x = _source(net, x, base)
     wanted = plan.names(keep)
-    edits: dict[str, Edit] = {plan.resolve(site): change for site, change in (edit or {}).items()}
+    edits = _read_edits(net, edit)
     work = _schedule(plan.expand([*wanted, *edits]), wanted, edits, base.tensors if base is not None else {})
     if base is not None:
         base.check(net, work.ready)
@@ -83,8 +84,23 @@ def run(
     return {name: kept[name] for name in wanted}
 
 
+def _read_edits(net: HRNet, edit: Mapping[str, Edit] | None) -> dict[str, Edit]:
+    given: object = edit or {}  # a caller without a type checker may give anything
+    if not isinstance(given, Mapping):
+        raise TypeError(f"edit={quote(given)} was given; a mapping was expected, from a site to what is put there.")
+    for site, change in given.items():
+        if not isinstance(change, Tensor) and not callable(change):
+            raise TypeError(
+                f"The edit at '{site}' is {quote(change)}; a tensor was expected, or a function from the tensor there "
+                "to its replacement."
+            )
+    return {net.plan.resolve(site): change for site, change in given.items()}
+
+
 def _source(net: HRNet, x: Tensor | None, base: Trace | None) -> Tensor:
     if base is not None and x is None:
+        if not hasattr(base, "fingerprint"):
+            raise ValueError(f"base={quote(base)} was given; a trace was expected: hv.trace(net, photo).")
         _check_owner(net, base)
         return base.input
     if x is None or base is not None:

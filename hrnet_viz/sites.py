@@ -281,11 +281,25 @@ def read_integer(value: object) -> int | None:
         return None
 
 
+def check_whole(name: str, value: object, low: int = 1) -> int:
+    """Return a whole number of any library as ``int``.
+
+    Raises:
+        ValueError: none was given, or one below ``low``; the sentence names the argument.
+    """
+    number = read_integer(value)
+    if number is None or number < low:
+        raise ValueError(f"{name}={quote(value)} was given; a whole number from {low} on was expected.")
+    return number
+
+
 def quote(value: object) -> str:
     """Return what was given as an error sentence quotes it: short values as they are written, others by their kind."""
     if value is None or isinstance(value, (str, int, float)):
         text = repr(value)
         return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
+    if isinstance(value, type):
+        return value.__name__
     shape = getattr(value, "shape", None)
     size = (
         f" and shape {tuple(shape)}"

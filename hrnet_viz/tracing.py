@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -27,7 +27,7 @@ from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.plan import INPUT
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.site_map import ReadOnly
-from hrnet_viz.sites import Site, SiteError
+from hrnet_viz.sites import Site, SiteError, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.data.photo import Photo
@@ -154,8 +154,9 @@ def trace(
 
     Raises:
         SiteError: an address that names no site.
-        ValueError: something that is no photo, or is smaller than 32 px.
+        ValueError: something that is no photo, or is smaller than 32 px; no such type or device to store in.
     """
+    _check_store(store_device, store_dtype)
     photos = () if isinstance(photo, Tensor) else tuple(read_photos(photo))
     x = prepare(net, photo if isinstance(photo, Tensor) else photos)
     names = dict.fromkeys(place.site.name for place in net.plan.places("landmarks" if sites is None else sites))
@@ -179,6 +180,17 @@ def trace(
     chosen = kept if few else {name: kept[name] for name in net.plan.landmarks if name in kept}
     numbers = measure_numbers(chosen, measured) | measure_numbers({INPUT: x})
     return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, numbers), net.preparation)
+
+
+def _check_store(device: Any, dtype: Any) -> None:
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(
+            f"store_dtype={quote(dtype)} was given; a torch type with fractions was expected, such as torch.float16."
+        )
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise ValueError(f"store_device={quote(device)} was given; there is no such device here. Try 'cpu'.") from error
 
 
 @contextmanager

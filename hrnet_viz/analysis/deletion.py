@@ -17,7 +17,7 @@ from torch import Tensor
 from hrnet_viz.analysis.intervals import Interval, bootstrap_mean
 from hrnet_viz.analysis.merging import upsample
 from hrnet_viz.analysis.perturbing import Blank, Covered, choose_maps, photo_names, rank_cells, shuffle
-from hrnet_viz.sites import quote
+from hrnet_viz.sites import check_whole, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.analysis.cams import Cams
@@ -112,8 +112,7 @@ def play_deletion(
     Raises:
         ValueError: no such kind or blank, or maps whose target is not a class.
     """
-    if steps < 1 or draws < 1:
-        raise ValueError(f"steps={steps} and draws={draws} were given; both must be at least 1.")
+    steps, draws = check_whole("steps", steps), check_whole("draws", draws)
     if kind not in USUAL_BLANK:
         raise ValueError(f"kind={quote(kind)} was given; curves are made for 'deletion' or 'insertion'.")
     covered = Covered.prepare(net, cams, blank=blank or USUAL_BLANK[kind], batch=batch)

@@ -16,7 +16,7 @@ from hrnet_viz.analysis.exchanges import cut_paths, kept_exchanges
 from hrnet_viz.analysis.interventions import Photos, read_input
 from hrnet_viz.analysis.receptive import Box, ReceptiveField, check_cell, receptive_box, receptive_field
 from hrnet_viz.runner import run
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, quote, read_integer
 from hrnet_viz.tracing import evaluating
 
 if TYPE_CHECKING:
@@ -115,8 +115,11 @@ def effective_field(
     place = check_cell(found, cell, size) if found.stride is not None else None
     if place is None and cell is not None:
         raise ValueError(f"'{found.name}' has no places, so it has no cell {cell}. Leave cell out.")
-    if channel is not None and not 0 <= channel < found.channels:
-        raise ValueError(f"'{found.name}' has channels 0 to {found.channels - 1}; channel {channel} was asked for.")
+    number = read_integer(channel)
+    if channel is not None and (number is None or not 0 <= number < found.channels):
+        raise ValueError(
+            f"'{found.name}' has channels 0 to {found.channels - 1}; channel {quote(channel)} was asked for."
+        )
     with evaluating(net), torch.inference_mode(mode=False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         value = run(net, x, keep=found.name, edit=dict.fromkeys(cut, torch.zeros_like))[found.name]

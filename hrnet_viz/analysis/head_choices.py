@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hrnet_viz.analysis.head_table import list_head
+from hrnet_viz.data.preparation import check_size
 from hrnet_viz.network.counts import Count
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def compare_heads(net: HRNet, height: int = 224, width: int = 224) -> tuple[Head
     Raises:
         ValueError: a side under 64 px, where the coarsest level of V2p has no cell.
     """
+    height, width = check_size((height, width))
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
             f"The heads of a photo of {height} x {width} px were asked for; the coarsest level of V2p has stride 64, "

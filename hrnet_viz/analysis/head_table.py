@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from hrnet_viz.data.preparation import check_size
 from hrnet_viz.network.blocks import Bottleneck
 from hrnet_viz.network.counts import Count, count_sites
 
@@ -115,7 +116,11 @@ def list_head(net: HRNet, height: int = 224, width: int = 224) -> HeadTable:
         net: the net; one built on the "meta" device will do.
         height: photo height in px.
         width: photo width in px.
+
+    Raises:
+        ValueError: a side that is no whole number, or under 32 px.
     """
+    height, width = check_size((height, width))
     counts = count_sites(net, height, width)
     steps = [step for step in net.plan.steps if step.site.kind in {"head", "logits"} and step.target]
     parts = tuple(_read_part(net, step, counts[step.name], height, width) for step in steps)

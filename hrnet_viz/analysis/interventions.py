@@ -165,6 +165,8 @@ def _wish(net: HRNet, place: Place, how: How | Mapping[str, How]) -> How:
         if known is None:
             raise ValueError(f"'{place}' is to be edited, but how={{...}} does not say how. Add it there.")
         how = known
+    if isinstance(how, Tensor) and how.dim() == 0:
+        how = float(how)
     number = isinstance(how, Real) and not isinstance(how, bool)
     if not (how in WORDS if isinstance(how, str) else number and math.isfinite(how)):
         raise ValueError(

@@ -7,9 +7,9 @@ same companions, so a map that always points to the middle or to one corner scor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from hrnet_viz.analysis.perturbing import count_off
 from hrnet_viz.analysis.targets import ClassName, find_class
 from hrnet_viz.data.scenes import Mosaic, mosaic
 from hrnet_viz.runner import Sites
+from hrnet_viz.sites import check_whole, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.data.photo import Photo
@@ -123,7 +124,10 @@ def play_pointing(
     indices = [find_class(net, name) for name in classes]
     methods = read_methods(method)
     side = net.preparation.size if size is None else size
-    cells = grid[0] * grid[1]
+    given: Any = grid  # a caller without a type checker may give anything
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(f"grid={quote(given)} was given; (rows, columns) was expected.")
+    cells = check_whole("rows", grid[0]) * check_whole("columns", grid[1])
     _check(photos, indices, cells)
     generator = torch.Generator().manual_seed(seed)
     companions = [_draw_companions(n, indices, cells - 1, generator) for n in range(len(photos))]
@@ -194,6 +198,8 @@ def write_verdict(pointing: Pointing) -> str:
 
 
 def _check(photos: Sequence[Photo], indices: Sequence[int], cells: int) -> None:
+    if isinstance(photos, Mapping | str):
+        raise TypeError(f"{quote(photos)} was given; a list of photos was expected, each with its class.")
     if len(indices) != len(photos):
         raise ValueError(f"{len(indices)} classes were given for {len(photos)} photos; each photo needs its class.")
     if cells < 2:

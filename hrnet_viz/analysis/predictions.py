@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 from torch import Tensor
 
 from hrnet_viz.analysis.targets import find_class, output_names
+from hrnet_viz.sites import check_whole
 from hrnet_viz.tracing import Trace, trace
 
 if TYPE_CHECKING:
@@ -54,8 +55,12 @@ class Prediction:
         return first[1] - (others[0][1] if others else 0.0)
 
     def top(self, k: int = 5) -> tuple[tuple[str, float], ...]:
-        """Give the ``k`` most probable classes with their probabilities, best first; ties in class order."""
-        order = self.logits.argsort(descending=True, stable=True)[:k].tolist()
+        """Give the ``k`` most probable classes with their probabilities, best first; ties in class order.
+
+        Raises:
+            ValueError: ``k`` is no whole number above 0.
+        """
+        order = self.logits.argsort(descending=True, stable=True)[: check_whole("k", k)].tolist()
         return tuple((self.name(i), float(self.probabilities[i])) for i in order)
 
     def rank(self, target: str | int) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from torch import nn
 from torch.nn import functional
 
 from hrnet_viz.analysis.exchanges import cut_paths, kept_exchanges, reaching_sites
+from hrnet_viz.data.preparation import check_size
 from hrnet_viz.network.plan import INPUT, Plan, Step
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, quote, read_integer
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -154,7 +155,7 @@ def receptive_box(
         SiteError: an address that names no site.
         ValueError: a cell that the site does not have for such photos.
     """
-    found = net.plan.sites[net.plan.resolve(site)]
+    found, size = net.plan.sites[net.plan.resolve(site)], check_size(size)
     if found.stride is None:
         return Box(0, size[0] - 1, 0, size[1] - 1)
     row, column = check_cell(found, cell, size)
@@ -170,7 +171,13 @@ def check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) 
     """
     stride = site.stride or 1
     rows, columns = (ceil(side / stride) for side in size)
-    row, column = (rows // 2, columns // 2) if cell is None else cell
+    if cell is None:
+        return rows // 2, columns // 2
+    given: Any = cell  # a caller without a type checker may give anything
+    pair = tuple(map(read_integer, given)) if isinstance(given, list | tuple) else ()
+    if len(pair) != 2 or None in pair:
+        raise ValueError(f"cell={quote(given)} was given; (row, column) was expected, whole numbers counted from 0.")
+    row, column = (int(number or 0) for number in pair)
     if not (0 <= row < rows and 0 <= column < columns):
         raise ValueError(
             f"The cell {(row, column)} of '{site.name}' was asked for; for a photo of {size[0]} x {size[1]} px it has "

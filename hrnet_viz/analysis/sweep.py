@@ -120,7 +120,12 @@ def sweep(
             raise PhotoError(f"None of the {len(sources)} photos could be read; the first is '{name}'. {reason}")
         if record is not None:
             record.tell(finished=finished)
-        return Sweep(tuple(effects), record.settings if record else {}, tuple(sorted(unreadable.items())), finished)
+        return Sweep(
+            tuple(effects),
+            record.settings if record else {"variant": net.variant.name},
+            tuple(sorted(unreadable.items())),
+            finished,
+        )
 
 
 def _check_rows(net: HRNet, rows: int | None) -> int:

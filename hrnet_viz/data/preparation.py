@@ -210,8 +210,10 @@ def check_size(size: Any) -> tuple[int, int]:
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1 for side in sides)
     if len(sides) != 2 or not whole:
+        told = [repr(one)[:40] if isinstance(one, str | int | float) else describe_array(one) for one in sides[:3]]
+        given = f"({', '.join(told)})" if isinstance(size, tuple | list) else told[0]
         raise ValueError(
-            f"size is {size!r}, but (height, width) or one number was expected, in whole pixels, 1 or more."
+            f"size is {given}, but (height, width) or one number was expected, in whole pixels, 1 or more."
         )
     return int(sides[0]), int(sides[1])
 

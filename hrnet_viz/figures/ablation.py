@@ -54,9 +54,12 @@ def effect_diagram(
         title: what stands above; what was done to which score if None.
 
     Raises:
-        ValueError: a sweep over channels or modules, which are no sites, or no such column.
+        ValueError: a sweep of another net, over channels or modules, which are no sites, or no such column.
     """
     _check(sweep, column)
+    swept = sweep.settings.get("variant", net.plan.owner)
+    if swept != net.plan.owner:
+        raise ValueError(f"The sweep is of {swept}, the net is {net.plan.owner}. Give the net that was swept.")
     means = sweep.mean(column)
     strange = [item for item in means if not _is_site(item)]
     if strange:

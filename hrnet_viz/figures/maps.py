@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from hrnet_viz.figures.style import (
     show_map,
     theme_colours,
 )
-from hrnet_viz.sites import Site, quote
+from hrnet_viz.sites import Site, check_whole, quote
 from hrnet_viz.tracing import Trace
 
 GAP = 0.09  # in, between maps
@@ -64,8 +65,9 @@ def channel_grid(
     """
     if scale not in ("map", "site"):
         raise ValueError(f"scale={quote(scale)} was given; maps are scaled per 'map' or per 'site'.")
-    if most < 1:
-        raise ValueError(f"most={most} was given; a grid needs at least one channel.")
+    most = check_whole("most", most)
+    if not isinstance(width_in, Real) or not 1 <= width_in <= 100:
+        raise ValueError(f"width_in={quote(width_in)} was given; a picture is 1 to 100 inches wide.")
     maps = read_maps(trace, site, sample)
     order = rank_channels(torch.from_numpy(maps.values), sort)
     shown = order[:most]

@@ -98,10 +98,10 @@ def check_channel(maps: SiteMaps, channel: int) -> None:
     Raises:
         IndexError: in a sentence with the numbers that there are.
     """
-    if not 0 <= channel < maps.site.channels:
-        raise IndexError(
-            f"Channel {channel} was asked for, but '{maps.site.name}' has channels 0 to {maps.site.channels - 1}."
-        )
+    number = read_integer(channel)
+    if number is None or not 0 <= number < maps.site.channels:
+        last = maps.site.channels - 1
+        raise IndexError(f"Channel {quote(channel)} was asked for, but '{maps.site.name}' has channels 0 to {last}.")
 
 
 def make_panel(maps: SiteMaps, show: Show, detail: str = "") -> Panel:

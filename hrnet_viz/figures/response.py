@@ -32,8 +32,16 @@ def response_curves(
         slope: gradient x value of the site for the target: the slope of its logit at factor 1.
         site: what is scaled.
         theme: "light" or "dark"; the default theme if None.
+
+    Raises:
+        ValueError: another number of logits than factors and names.
     """
     values, x = logits.detach().double().cpu().numpy(), np.asarray(factors)
+    if values.shape != (len(x), len(names)):
+        raise ValueError(
+            f"Logits of shape {values.shape} were given for {len(x)} factors and {len(names)} names; "
+            f"({len(x)}, {len(names)}) was expected."
+        )
     unscaled = float(np.interp(1.0, x, values[:, target]))
     with new_picture(
         WIDTH,

@@ -21,7 +21,7 @@ from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.blocks import Bottleneck, ConvNorm, HandOver, chain
 from hrnet_viz.network.exchange import HighResolutionModule
 from hrnet_viz.network.variants import FINAL_CHANNELS, HEAD_PLANES, STEM_CHANNELS, Variant, find_variant
-from hrnet_viz.sites import quote
+from hrnet_viz.sites import check_whole, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
@@ -179,9 +179,7 @@ def hrnet(name: str, *, head: str = "classification", num_outputs: int = 1000) -
     """
     if head != "classification":
         raise ValueError(f"head={quote(head)} was asked for, but only head='classification' is built so far.")
-    if num_outputs < 1:
-        raise ValueError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
-    return HRNet(find_variant(name), num_outputs)
+    return HRNet(find_variant(name), check_whole("num_outputs", num_outputs))
 
 
 def read_classes(names: Any, outputs: int) -> tuple[str, ...]:
@@ -254,8 +252,13 @@ def check_input(x: Tensor) -> None:
     """Refuse what is not a batch of photos.
 
     Raises:
+        TypeError: no tensor.
         ValueError: wrong rank, channels, type or a side under 32 px; the message says what to do.
     """
+    if not isinstance(x, Tensor):
+        raise TypeError(
+            f"{quote(x)} was given; a float tensor (N, 3, H, W) was expected. hv.prepare(net, photo) makes one."
+        )
     shape = tuple(x.shape)
     if x.dim() != 4 or shape[1] != 3:
         raise ValueError(f"HRNet takes photos of shape (N, 3, H, W); this tensor has shape {shape}.")

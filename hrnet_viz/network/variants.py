@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 
+from hrnet_viz.sites import quote
+
 STEM_CHANNELS = 64
 HEAD_PLANES = (32, 64, 128, 256)
 FINAL_CHANNELS = 2048
@@ -60,8 +62,11 @@ def find_variant(name: str) -> Variant:
     """Look a variant up by name; ``w32`` and timm's ``hrnet_w18_small`` are understood too.
 
     Raises:
+        TypeError: no name.
         ValueError: no such variant; the message names the nearest ones.
     """
+    if not isinstance(name, str):
+        raise TypeError(f"{quote(name)} was given as a variant; a name was expected, one of {', '.join(VARIANTS)}.")
     canonical = name if name.startswith("hrnet_") else f"hrnet_{name}"
     canonical = {"hrnet_w18_small": "hrnet_w18_small_v1"}.get(canonical, canonical)
     if canonical in VARIANTS:

@@ -185,7 +185,11 @@ def _misfit(given: Tensor, expected: Tensor) -> str:
     """Say in what a tensor differs; "" if it fits."""
     if given.shape != expected.shape:
         return f"{tuple(given.shape)} instead of {tuple(expected.shape)}"
-    if given.is_floating_point() != expected.is_floating_point() or given.is_sparse or given.is_quantized:
+    if given.is_meta:
+        return "without numbers (on the meta device)"
+    if given.layout != torch.strided:
+        return f"{str(given.layout).removeprefix('torch.')} instead of dense"
+    if given.is_floating_point() != expected.is_floating_point() or given.is_quantized:
         return f"{str(given.dtype).removeprefix('torch.')} instead of {str(expected.dtype).removeprefix('torch.')}"
     return ""
 

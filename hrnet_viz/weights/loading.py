@@ -13,6 +13,7 @@ from torch import nn
 from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import HRNet, read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
+from hrnet_viz.sites import quote
 from hrnet_viz.weights.fitting import CLASSIFIER, Fit, fit
 from hrnet_viz.weights.keys import BILINEAR, Flavour
 from hrnet_viz.weights.published import load_imagenet_classes
@@ -75,6 +76,9 @@ def load(
         outputs=num_outputs,
         partial=partial,
     )
+    given: Any = preparation  # a caller without a type checker may give anything
+    if given is not None and not isinstance(given, Preparation):
+        raise WeightsError(f"preparation={quote(given)} was given; one was expected, such as hv.Preparation(size=224).")
     names = _name_outputs(origin, found, classes)
     net = _assemble(found, origin.temperature)
     net.classes = names

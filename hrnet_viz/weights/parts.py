@@ -14,6 +14,9 @@ DEEPEST = 4  # mappings inside mappings that are looked into
 INSIDE = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|module)\.")
 """What torch.compile and DataParallel put into names, also in the middle of them."""
 
+COUNTER = "n_averaged"
+"""A number that torch.optim.swa_utils.AveragedModel keeps beside the weights that it averages."""
+
 FIRST = ("", "state_dict", "model_state_dict", "model", "net", "params", "weights", "state_dict.model")
 SECOND = re.compile(r"ema|average|swa|teacher|shadow|target|best", re.IGNORECASE)
 """Words that tell a second set of weights of the same net."""
@@ -75,6 +78,7 @@ def _mappings(content: object, place: str = "", depth: int = 0) -> Iterator[tupl
     if not isinstance(content, Mapping) or depth > DEEPEST:
         return
     tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors.pop(COUNTER, None)
     plain = {INSIDE.sub("", name): value for name, value in tensors.items()}
     if tensors:
         yield place, plain if len(plain) == len(tensors) else tensors

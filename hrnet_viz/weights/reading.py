@@ -165,7 +165,7 @@ def _choose(path: Path, content: Any, metadata: Mapping[str, str], part: str | N
     tensors = find_tensors(content)  # of another net, which later gets its sentence
     if not tensors:
         what = (
-            f"the entries {list_some(map(str, content))}"
+            f"the entries {list_some(map(str, content)) or '(none)'}"
             if isinstance(content, Mapping)
             else f"a {type(content).__name__}"
         )

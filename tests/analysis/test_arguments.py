@@ -9,6 +9,15 @@ from tests.analysis.trained_like import photos, trained_like
 
 NET = trained_like()
 X = photos(1)
+TRACE = hv.trace(NET, X)
+PHOTO = hv.photo("cat")
+
+
+def some(wrong):
+    """Where None is the default, another wrong thing."""
+    return {} if wrong is None else wrong
+
+
 WRONG = {
     "a tensor": torch.randn(500),
     "a module": NET.stage4,
@@ -47,10 +56,32 @@ ASKED = {
     "figure scale": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", scale=wrong),
     "figure order": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", sort=wrong),
     "figure show": lambda wrong: hv.figures.branches(hv.trace(NET, X), "stage4.0", show=wrong),
+    "figure channel": lambda wrong: hv.figures.exchange(TRACE, "stage4.0.sum0", channel=some(wrong)),
+    "figure most": lambda wrong: hv.figures.channel_grid(TRACE, "stem", most=wrong),
+    "figure width": lambda wrong: hv.figures.channel_grid(TRACE, "stem", width_in=wrong),
+    "trace store_dtype": lambda wrong: hv.trace(NET, X, store_dtype=some(wrong)),
+    "trace store_device": lambda wrong: hv.trace(NET, X, store_device="gpu" if wrong is None else wrong),
+    "run photo": lambda wrong: hv.run(NET, ["x"] if isinstance(wrong, torch.Tensor) else wrong),
+    "run base": lambda wrong: hv.run(NET, base=some(wrong)),
+    "run edits": lambda wrong: hv.run(NET, X, edit=[wrong]),
+    "run edit": lambda wrong: hv.run(NET, X, edit={"stem": wrong}),
+    "variant": hv.hrnet,
+    "outputs": lambda wrong: hv.hrnet("hrnet_w18_small_v1", num_outputs=wrong),
+    "top": hv.predict(NET, X)[0].top,
+    "field cell": lambda wrong: hv.effective_field(NET, X, "stem", cell=some(wrong)),
+    "field channel": lambda wrong: hv.effective_field(NET, X, "stem", channel=some(wrong)),
+    "box size": lambda wrong: hv.receptive_box(NET, "stem", (0, 0), wrong),
+    "head size": lambda wrong: hv.list_head(NET, wrong),
+    "heads size": lambda wrong: hv.compare_heads(NET, 224, wrong),
+    "pointing photos": lambda wrong: hv.play_pointing(NET, TRACE, [0]),
+    "pointing grid": lambda wrong: hv.play_pointing(NET, [PHOTO], [0], grid=wrong),
+    "deletion steps": lambda wrong: hv.play_deletion(NET, hv.cam(NET, X, 0, sites="stem"), steps=wrong),
+    "other photo": lambda wrong: hv.ablate(NET, X, "stem", "patch", donor=3 if wrong is None else wrong),
 }
 
 
-SENSIBLE = {("sanity sites", "None"), ("cam target", "a module")}  # a module is a function
+# A module is a function; 500 numbers are what an edit may put there, only not here, and numbers can be a picture.
+SENSIBLE = {("sanity sites", "None"), ("cam target", "a module"), ("run edit", "a module"), ("other photo", "an array")}
 
 
 @pytest.mark.parametrize(
@@ -74,6 +105,28 @@ def test_a_wrong_argument_is_told_in_a_short_sentence(asked, wrong):
     assert sentence.endswith((".", "?"))
     assert "tensor(" not in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("factor", [0.5, np.float32(0.5), torch.tensor(0.5)])
+def test_factors_of_every_library(factor):
+    torch.testing.assert_close(hv.ablate(NET, X, "stem", factor).logits, hv.ablate(NET, X, "stem", 0.5).logits)
+
+
+@pytest.mark.parametrize("k", [0, -1, 2.0])
+def test_the_best_classes_are_counted_from_one(k):
+    with pytest.raises(ValueError, match="a whole number from 1 on was expected"):
+        hv.predict(NET, X)[0].top(k)
+
+
+def test_effects_are_drawn_over_the_net_that_was_swept():
+    with torch.device("meta"):
+        other = hv.hrnet("hrnet_w18")
+    sweep = hv.sweep(NET, X, ["stage4.0.fuse0<-3"])
+    hv.figures.effect_diagram(NET, sweep)
+    with pytest.raises(
+        ValueError, match=r"sweep is of hrnet_w18_small_v1, the net is hrnet_w18\. Give the net that was"
+    ):
+        hv.figures.effect_diagram(other, sweep)
 
 
 @pytest.mark.parametrize("stage", [4, np.int64(4), torch.tensor(4)])

@@ -120,7 +120,7 @@ def test_a_published_name_and_an_inner_site_are_understood(made):
         ({"sample": 2}, IndexError, "sample=2 was asked for, but this trace holds samples 0 to 1"),
         ({"sort": "size"}, ValueError, "ordered by index, mean, max, energy"),
         ({"scale": "net"}, ValueError, "scaled per 'map' or per 'site'"),
-        ({"most": 0}, ValueError, "at least one channel"),
+        ({"most": 0}, ValueError, "from 1 on"),
         ({"theme": "sepia"}, ValueError, "theme='light' or theme='dark'"),
     ],
 )

@@ -110,7 +110,7 @@ def test_wrong_input_gets_a_sentence(given, words, twins):
     ("arguments", "words"),
     [
         ({"name": "hrnet_w19"}, "hrnet_w18"),
-        ({"name": "hrnet_w18", "num_outputs": 0}, "at least one"),
+        ({"name": "hrnet_w18", "num_outputs": 0}, "from 1 on"),
         ({"name": "hrnet_w18", "head": "pose"}, "classification"),
     ],
 )

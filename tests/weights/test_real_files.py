@@ -52,6 +52,7 @@ WRAPPED = {
     "compiled": lambda w: prefixed(w, "_orig_mod."),
     "compiled inside": lambda w: {name.replace("stage4.", "stage4._orig_mod."): value for name, value in w.items()},
     "parallel inside": lambda w: {name.replace("stage2.", "stage2.module."): value for name, value in w.items()},
+    "averaged by torch": lambda w: {"n_averaged": torch.tensor(3), **prefixed(w, "module.")},
     "lightning": lambda w: {"state_dict": prefixed(w, "model."), "hyper_parameters": {"lr": 0.1}},
 }
 
@@ -87,6 +88,24 @@ def test_where_nobody_can_tell_they_are_named(tmp_path, weights, others):
     with pytest.raises(hv.WeightsError, match=r"holds several nets: 'student', 'twin'\. Say which: part='student'"):
         hv.load(path)
     assert same(hv.load(path, part="twin"), others)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda value: value.to("meta"), "without numbers"),
+        (lambda value: value.to_sparse(), "sparse_coo instead of dense"),
+    ],
+)
+def test_tensors_of_a_strange_kind_are_told(tmp_path, weights, change, words):
+    strange = {name: change(value) if value.dim() == 4 else value for name, value in weights.items()}
+    with pytest.raises(hv.WeightsError, match=f"conv1.weight is {words}"):
+        hv.load(stored(tmp_path, strange))
+
+
+def test_a_preparation_that_is_none_is_refused(tmp_path, weights):
+    with pytest.raises(hv.WeightsError, match="preparation=3 was given"):
+        hv.load(stored(tmp_path, weights), preparation=3)
 
 
 COMPANIONS = {
