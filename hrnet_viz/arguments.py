@@ -41,12 +41,12 @@ def number(low: float, high: float = inf) -> Callable[[str], float]:
     return read
 
 
-def place(*, folder: bool = False) -> Callable[[str], Path]:
+def place(*, folder: bool = False, ending: str = "") -> Callable[[str], Path]:
     """Return a type for argparse: a file, or a folder, that can be written."""
 
     def read(text: str) -> Path:
         try:
-            return check_place(text, folder=folder)
+            return check_place(text, folder=folder, ending=ending)
         except ValueError as error:
             raise ArgumentTypeError(str(error)) from error
 

@@ -6,17 +6,21 @@ import os
 from pathlib import Path
 
 
-def check_place(path: str | os.PathLike[str], *, folder: bool = False) -> Path:
+def check_place(path: str | os.PathLike[str], *, folder: bool = False, ending: str = "") -> Path:
     """Return the path of a result that is to be written, "~" being home.
 
     Args:
         path: of a file, or of a folder that may have to be made.
         folder: whether it is a folder.
+        ending: what the name of the file ends in. A checkpoint, a photo or a table that was named by mistake is thus
+            never written over.
 
     Raises:
         ValueError: nothing can be written there; in a sentence.
     """
     place = Path(path).expanduser()
+    if not folder and not place.is_dir() and not place.name.lower().endswith(ending):
+        raise ValueError(f"'{place}' was given to write to; the name of such a file ends in {ending}.")
     if folder:
         if place.exists() and not place.is_dir():
             raise ValueError(f"'{place}' is a file, but a folder to write into was expected. Give another name.")

@@ -20,7 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("weights", help='"teaching", a published name, or a file')
     parser.add_argument("folder", type=Path, help="one folder of photos for each class")
     parser.add_argument("--sizes", type=whole(32), nargs="+", default=[128, 160, 224], help="sides of the input, px")
-    parser.add_argument("--json", type=place(), help="also write the numbers to this file")
+    parser.add_argument("--json", type=place(ending=".json"), help="also write the numbers to this file")
     parser.add_argument("--batch", type=whole(1), default=64, help="photos per pass")
     parser.add_argument("--threads", type=whole(0), default=0, help="threads for computing; 0 leaves torch's choice")
     parser.add_argument("--bf16", action="store_true", help="faster, a little less exact")

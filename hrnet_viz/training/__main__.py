@@ -98,7 +98,9 @@ def describe_training(train: argparse.ArgumentParser) -> None:
     train.add_argument("--save-every", type=number(0), default=180, help="seconds between checkpoints")
     end = train.add_mutually_exclusive_group()
     end.add_argument("--deadline", help="HH:MM: stretch or shorten the plan so that it ends then")
-    end.add_argument("--minutes", type=float, help="stretch or shorten the plan so that it ends in so many minutes")
+    end.add_argument(
+        "--minutes", type=number(0.01), help="stretch or shorten the plan so that it ends in so many minutes"
+    )
 
     default = Recipe()
     choices = train.add_argument_group("recipe")
@@ -133,6 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     except ValueError as error:
         print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"'{error.filename}' can't be read or written: {error.strerror}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped by Ctrl-C before anything was written; earlier checkpoints are as they were.", file=sys.stderr)

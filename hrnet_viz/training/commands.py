@@ -107,7 +107,7 @@ def write_card(options: argparse.Namespace) -> int:
 
     from hrnet_viz.training.card import write_model_card
 
-    target = check_place(options.target or options.weights.with_suffix(".md"))
+    target = check_place(options.target or options.weights.with_suffix(".md"), ending=".md")
     try:
         with safe_open(options.weights, "pt") as file:
             metadata = file.metadata() or {}

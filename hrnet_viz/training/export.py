@@ -60,9 +60,10 @@ def export_weights(
         The metadata that the file carries.
 
     Raises:
-        ValueError: no such checkpoint or folder, other classes, or a share that is none.
+        ValueError: no such checkpoint or folder, a target of another ending than .safetensors, other classes, or a
+            share that is none.
     """
-    target = check_place(target)
+    target = check_place(target, ending=".safetensors")
     if not 0 < norm_share <= 1:
         raise ValueError(f"norm_share is {norm_share}, but is a share: above 0, at most 1.")
     norm_sizes = sizes if norm_sizes is None else norm_sizes

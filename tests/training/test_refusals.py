@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -187,7 +188,32 @@ def test_places_are_looked_at_first(folder, run, weights, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 
-OUT_OF_RANGE = [
+def test_no_checkpoint_photo_or_weights_are_written_over_by_mistake(folder, run, weights, tmp_path, capsys):
+    (tmp_path / "e.json").write_text("{}")
+    for command, arguments, target, ending in (
+        (main, ["export", run, folder], run / "checkpoint.pt", ".safetensors"),
+        (main, ["export", run, folder], weights.with_suffix(".txt"), ".safetensors"),
+        (main, ["card", weights, tmp_path / "e.json", "--target"], weights, ".md"),
+        (evaluate, [weights, folder / "val", "--json"], weights, ".json"),
+        (evaluate, [weights, folder / "val", "--json"], run / "checkpoint.pt", ".json"),
+    ):
+        before = target.read_bytes() if target.exists() else None
+        try:
+            code = command(list(map(str, [*arguments, target])))
+        except SystemExit as end:
+            code = end.code
+        assert code == 2
+        assert f"'{target}' was given to write to; the name of such a file ends in {ending}." in capsys.readouterr().err
+        assert (target.read_bytes() if target.exists() else None) == before
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has a folder in which nobody may make one")
+def test_a_folder_that_the_system_refuses_is_a_sentence(folder, capsys):
+    assert main(["train", str(folder), "--into", "/proc/run", *TRAIN]) == 2
+    assert "'/proc/run' can't be read or written" in capsys.readouterr().err
+
+
+OUT_OF_RANGE = ["--minutes -3",
     "--threads -1", "--held-back 0.99", "--smallest-crop 2", "--check-every 0", "--ema-decay 1.5", "--peak-rate nan",
     "--phases 3x64", "--check-size 16", "--workers -1", "--batch 1", "--jitter -1", "--smoothing 2", "--stored 8",
     "--save-every -1", "--warmup 1", "--momentum nan", "--clip -1",
