@@ -81,7 +81,7 @@ def test_blur_keeps_the_mean_colour_and_takes_the_structure():
     [
         ({"kind": "delete"}, "curves are made for 'deletion' or 'insertion'"),
         ({"blank": "black"}, "replaced by their 'mean' or by a 'blur'"),
-        ({"steps": 0}, "must be at least 1"),
+        ({"steps": 0}, "whole number from 1 on"),
     ],
 )
 def test_refusals(arguments, sentence):
