@@ -54,7 +54,7 @@ lint: venv  ## ruff and mypy
 
 faithfulness: venv  ## do class activation maps tell the truth? methods x branches over PHOTOS=folder, into OUT=folder
 	@test -n "$(PHOTOS)" || { echo "Say which photos: make faithfulness PHOTOS=folder (one folder per class)" >&2; exit 2; }
-	$(PY) -m hrnet_viz.analysis.faithfulness teaching "$(PHOTOS)" --out "$(or $(OUT),runs/faithfulness)"
+	$(PY) -m recipes.faithfulness teaching "$(PHOTOS)" --out "$(or $(OUT),runs/faithfulness)"
 
 benchmarks: venv  ## the table that README quotes
 	$(PY) -m benchmarks

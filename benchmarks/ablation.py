@@ -14,8 +14,8 @@ import torch
 
 import hrnet_viz as hv
 from benchmarks.timing import Row, compare
-from hrnet_viz.analysis.ablation import ablate
-from hrnet_viz.analysis.sweep import sweep
+from hrnet_viz.interventions.ablation import ablate
+from hrnet_viz.interventions.sweep import sweep
 
 PATHS = 88
 SEVERAL = 4

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 import hrnet_viz as hv
 from benchmarks.timing import Row, compare
-from hrnet_viz.analysis.cam import cam
-from hrnet_viz.analysis.cam_methods import METHODS
+from hrnet_viz.attribution.cam import cam
+from hrnet_viz.attribution.methods import METHODS
 
 CLASS = 281
 BRANCHES = "stage?.*.branch?"

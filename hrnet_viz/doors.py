@@ -9,8 +9,11 @@ import difflib
 import functools
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
+
+import lazy_loader
 
 Door = TypeVar("Door")
 
@@ -21,21 +24,35 @@ WAYS = {
     "Cams": "hv.cam(net, photo) makes one",
     "Sweep": "hv.sweep(net, photo) makes one",
     "Ablation": "hv.ablate(net, photo, site) makes one",
-    "Fusion": "hv.fusion(trace) makes one",
-    "Contributions": "hv.contributions(net, photo) makes one",
-    "Forecast": "hv.forecast(net, photo) makes one",
-    "PairEffects": "hv.ablate_pairs(net, photo, sites) makes one",
-    "Statistics": "hv.measure_sites(trace) makes one",
-    "Sanity": "hv.check_sanity(net, photo) makes one",
-    "Pointing": "hv.play_pointing(net, photos, classes) makes one",
-    "EffectiveField": "hv.effective_field(net, photo, site) makes one",
-    "HeadChoice": "hv.compare_heads(net) makes a list of them",
-    "Curves": "hv.play_deletion(net, cams).values() are such",
+    "Fusion": "hv.exchanges.fusion(trace) makes one",
+    "Contributions": "hv.exchanges.contributions(net, photo) makes one",
+    "Forecast": "hv.interventions.forecast(net, photo) makes one",
+    "PairEffects": "hv.interventions.ablate_pairs(net, photo, sites) makes one",
+    "Statistics": "hv.activations.measure_sites(trace) makes one",
+    "Sanity": "hv.attribution.check_sanity(net, photo) makes one",
+    "Pointing": "hv.attribution.play_pointing(net, photos, classes) makes one",
+    "EffectiveField": "hv.receptive_fields.effective_field(net, photo, site) makes one",
+    "HeadChoice": "hv.heads.compare_heads(net) makes a list of them",
+    "Curves": "hv.attribution.play_deletion(net, cams).values() are such",
 }
 """What functions take -> how to get it."""
 
 CHECKED = {"Trace", "Cams"}
 """What hands out its tensors, so that somebody may have written into them; it is looked at before it is read."""
+
+
+def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return ``__getattr__, __dir__, __all__`` of a room: the names in its stub, loaded at first use, guarded."""
+    load, listing, names = lazy_loader.attach_stub(package, file)
+
+    def find(name: str) -> Any:
+        if name not in names:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        value = guard(load(name))
+        sys.modules[package].__dict__[name] = value
+        return value
+
+    return find, listing, names
 
 
 def guard(function: Door) -> Door:

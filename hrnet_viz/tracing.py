@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from hrnet_viz.data.preparation import Preparation, prepare, read_photos
 from hrnet_viz.network.fingerprint import (
     Fingerprint,
     check_forward,
@@ -25,14 +24,15 @@ from hrnet_viz.network.fingerprint import (
 )
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.plan import INPUT
+from hrnet_viz.photos.preparation import Preparation, prepare, read_photos
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError, quote
 
 if TYPE_CHECKING:
-    from hrnet_viz.data.photo import Photo
-    from hrnet_viz.data.reading import ImageSource
     from hrnet_viz.network.plan import Plan
+    from hrnet_viz.photos.photo import Photo
+    from hrnet_viz.photos.reading import ImageSource
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -35,7 +35,7 @@ def same_start():
 
 
 class Golden:
-    """Files in the folder ``golden`` beside a test, compared with what the test made."""
+    """Files in the folder ``tests/golden``, compared with what the test made."""
 
     def __init__(self, folder: Path, *, overwrite: bool, refused: Path) -> None:
         self.folder = folder
@@ -76,7 +76,7 @@ def draw(figure) -> bytes:
 @pytest.fixture
 def golden(request) -> Golden:
     return Golden(
-        request.path.parent / "golden",
+        Path(__file__).parent / "golden",
         overwrite=request.config.getoption("--overwrite-goldens"),
         refused=request.config.cache.mkdir("pictures"),
     )
@@ -84,11 +84,11 @@ def golden(request) -> Golden:
 
 @pytest.fixture
 def golden_text(golden):
-    """``golden_text(name, text)``: compare with ``golden/<name>.out`` beside the test."""
+    """``golden_text(name, text)``: compare with ``tests/golden/<name>.out``."""
     return golden.text
 
 
 @pytest.fixture
 def golden_figure(golden):
-    """``golden_figure(name, figure)``: compare a figure coarsely with ``golden/<name>.png`` beside the test."""
+    """``golden_figure(name, figure)``: compare a figure coarsely with ``tests/golden/<name>.png``."""
     return golden.figure

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.analysis.average_drop import drop_average
+from hrnet_viz.attribution.average_drop import drop_average
 
 PATH = "stage4.0.fuse0<-3"
 SIDE = 64
@@ -36,10 +36,10 @@ USES = {
     "ablate": lambda net, trace: hv.ablate(net, trace, PATH),
     "sweep": lambda net, trace: hv.sweep(net, trace, PATH),
     "run": lambda net, trace: hv.run(net, base=trace, keep="logits"),
-    "contributions": hv.contributions,
-    "pairs": lambda net, trace: hv.ablate_pairs(net, trace, "stage4.0.fuse0<-*"),
-    "forecast": lambda net, trace: hv.predicted_effects(net, trace, PATH),
-    "effective field": lambda net, trace: hv.effective_field(net, trace, "stage2.0.branch0"),
+    "contributions": hv.exchanges.contributions,
+    "pairs": lambda net, trace: hv.interventions.ablate_pairs(net, trace, "stage4.0.fuse0<-*"),
+    "forecast": lambda net, trace: hv.interventions.predicted_effects(net, trace, PATH),
+    "effective field": lambda net, trace: hv.receptive_fields.effective_field(net, trace, "stage2.0.branch0"),
     "donor": lambda net, trace: hv.ablate(net, trace.input + 1, PATH, "patch", donor=trace),
     "reference": lambda net, trace: hv.ablate(net, trace.input + 1, PATH, "mean", reference=trace),
 }
@@ -149,8 +149,8 @@ def sort_for_percentiles(shown):
 WRITES = [scale_as_for_imshow, take_amounts, turn_signs, turn_upside_down, sort_for_percentiles]
 READERS = {
     "ablate": lambda net, trace: hv.ablate(net, trace, PATH),
-    "shares": lambda net, trace: hv.fusion(trace),
-    "statistics": lambda net, trace: hv.measure_sites(trace),
+    "shares": lambda net, trace: hv.exchanges.fusion(trace),
+    "statistics": lambda net, trace: hv.activations.measure_sites(trace),
     "running sums": lambda net, trace: trace.running_sums("stage4.0.sum0"),
     "figure of an exchange": lambda net, trace: hv.figures.exchange(trace, "stage4.0.sum0"),
     "figure of a head": lambda net, trace: hv.figures.head_steps(trace),
@@ -182,7 +182,7 @@ def test_the_photo_in_a_trace_counts_as_well(net, trace):
 
 MAP = "stage4.0.branch1"
 MAP_READERS = {
-    "deletion": lambda net, cams: hv.play_deletion(net, cams, steps=2),
+    "deletion": lambda net, cams: hv.attribution.play_deletion(net, cams, steps=2),
     "average drop": drop_average,
     "figure": lambda net, cams: hv.figures.cam_classes([cams], [MAP]),
     "rectified": lambda net, cams: cams.rectified(),
@@ -227,15 +227,15 @@ def test_traces_survive_pickling_copying_and_saving(net, trace):
 
 RESULTS = {
     "cams": lambda net, trace: hv.cam(net, trace.input, sites="stem"),
-    "shares": lambda net, trace: hv.fusion(trace),
-    "contributions": hv.contributions,
+    "shares": lambda net, trace: hv.exchanges.fusion(trace),
+    "contributions": hv.exchanges.contributions,
     "ablation": lambda net, trace: hv.ablate(net, trace, PATH, keep="stem"),
     "sweep": lambda net, trace: hv.sweep(net, trace, PATH),
-    "pairs": lambda net, trace: hv.ablate_pairs(net, trace, "stage4.0.fuse0<-*"),
-    "first order": lambda net, trace: hv.forecast(net, trace, "stage4.0.fuse0<-*"),
-    "field": lambda net, trace: hv.receptive_field(net, "stage2.0.branch0"),
-    "effective field": lambda net, trace: hv.effective_field(net, trace, "stage2.0.branch0"),
-    "statistics": lambda net, trace: hv.measure_sites(trace),
+    "pairs": lambda net, trace: hv.interventions.ablate_pairs(net, trace, "stage4.0.fuse0<-*"),
+    "first order": lambda net, trace: hv.interventions.forecast(net, trace, "stage4.0.fuse0<-*"),
+    "field": lambda net, trace: hv.receptive_fields.receptive_field(net, "stage2.0.branch0"),
+    "effective field": lambda net, trace: hv.receptive_fields.effective_field(net, trace, "stage2.0.branch0"),
+    "statistics": lambda net, trace: hv.activations.measure_sites(trace),
     "plan": lambda net, trace: net.plan,
     "net": lambda net, trace: net,
     "prediction": lambda net, trace: hv.predict(net, trace.input),

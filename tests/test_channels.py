@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.analysis import targets
-from tests.analysis.trained_like import photos, trained_like
+from hrnet_viz import targets
+from tests.nets.trained_like import photos, trained_like
 
 SITE = "stage4.0.out0"
 X = photos(2)
@@ -51,8 +51,8 @@ def test_what_a_sweep_prints_can_be_ablated_swept_and_forecast(net, trace):
     assert (
         hv.sweep(net, trace, swept.items[4:6]).items == hv.sweep(net, trace, f"{SITE}[4-5]").items == swept.items[4:6]
     )
-    assert hv.forecast(net, trace, [chosen]).items == (chosen,)
-    assert hv.ablate_pairs(net, trace, swept.items[4:6]).sites == swept.items[4:6]
+    assert hv.interventions.forecast(net, trace, [chosen]).items == (chosen,)
+    assert hv.interventions.ablate_pairs(net, trace, swept.items[4:6]).sites == swept.items[4:6]
     with pytest.raises(ValueError, match="matrices need"):
         hv.sweep(net, trace, ["stage4.0.fuse0<-1[2,3]"]).matrices()
 
@@ -75,13 +75,13 @@ def test_maps_of_channels_add_up_to_that_of_their_site(net, method):
 
 
 def test_statistics_and_contributions_of_channels(net, trace):
-    whole = hv.contributions(net, trace, 1, sites=SITE)
+    whole = hv.exchanges.contributions(net, trace, 1, sites=SITE)
     assert torch.equal(whole[f"{SITE}[3]"], whole.spread(SITE, "channel")[:, 3])
     edited = hv.trace(net, X, sites=SITE)
     with torch.no_grad():
         tensors = {SITE: edited[SITE].clone()}
     tensors[SITE][:, 5] = 0
-    measured = hv.measure_sites(hv.Trace(net.plan, X, tensors), [f"{SITE}[3,5]", f"{SITE}[3]"])
+    measured = hv.activations.measure_sites(hv.Trace(net.plan, X, tensors), [f"{SITE}[3,5]", f"{SITE}[3]"])
     assert [one.site.name for one in measured.sites] == [f"{SITE}[3,5]", f"{SITE}[3]"]
     assert measured[f"{SITE}[3,5]"].dead == (5,)
     assert measured[f"{SITE}[3,5]"].dead_share == 0.5
@@ -92,7 +92,7 @@ def test_figures_and_targets_that_name_one_channel(net, trace):
     assert grid.title.startswith(f"{SITE}[3,5]: 2 channels")
     assert {axes.get_label() for axes in grid.figure.axes} >= {"channel 3", "channel 5"}
     assert hv.figures.exchange(trace, f"{SITE}[5]").title == hv.figures.exchange(trace, SITE, channel=5).title
-    assert hv.effective_field(net, X, f"{SITE}[5]").channel == 5
+    assert hv.receptive_fields.effective_field(net, X, f"{SITE}[5]").channel == 5
     named = hv.cam(net, X, targets.place("head.final[5]", 0, 1), sites=SITE)
     assert torch.equal(named[SITE], hv.cam(net, X, targets.place("head.final", 0, 1, channel=5), sites=SITE)[SITE])
     assert named.targets[0] == "head.final[5] at row 0, column 1"
@@ -156,7 +156,7 @@ def test_all_channels_are_the_site(net, trace):
     [
         lambda net, trace: hv.run(net, X, keep=f"{SITE}[3]"),
         lambda net, trace: trace.running_sums("stage4.0.sum0[3]"),
-        lambda net, trace: hv.receptive_field(net, f"{SITE}[3]"),
+        lambda net, trace: hv.receptive_fields.receptive_field(net, f"{SITE}[3]"),
         lambda net, trace: hv.figures.branches(trace, f"{SITE}[3]"),
     ],
 )

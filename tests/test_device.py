@@ -46,30 +46,45 @@ CALLS = {
     "trace with gradients": lambda net, photos: torch.autograd.grad(
         (t := hv.trace(net, photos, grad=True))["logits"][:, 3].sum(), t[PATH]
     )[0],
-    "statistics": lambda net, photos: torch.tensor(hv.measure_sites(hv.trace(net, photos))["stage4.1.out0"].energy),
-    "shares": lambda net, photos: hv.fusion(hv.trace(net, photos)).matrix("stage4.1", "energy"),
-    "contributions": lambda net, photos: hv.contributions(net, photos, "cat").matrix("stage4.1"),
+    "statistics": lambda net, photos: torch.tensor(
+        hv.activations.measure_sites(hv.trace(net, photos))["stage4.1.out0"].energy
+    ),
+    "shares": lambda net, photos: hv.exchanges.fusion(hv.trace(net, photos)).matrix("stage4.1", "energy"),
+    "contributions": lambda net, photos: hv.exchanges.contributions(net, photos, "cat").matrix("stage4.1"),
     "cam": lambda net, photos: hv.cam(net, photos, "cat", sites=SITES)["head.final"],
     "cam, every method": lambda net, photos: torch.stack(
-        [c["stage4.1.branch1"] for c in hv.cam_in_batches(net, photos, "cat", method=METHODS, batch=1).values()]
+        [
+            c["stage4.1.branch1"]
+            for c in hv.attribution.cam_in_batches(net, photos, "cat", method=METHODS, batch=1).values()
+        ]
     ),
     "ablate to zero": lambda net, photos: hv.ablate(net, photos, PATH).logits,
     "ablate, scaled": lambda net, photos: hv.ablate(net, photos, (PATH, [0, 3]), 0.5, keep=SITES)["head.final"],
     "ablate to the mean": lambda net, photos: hv.ablate(net, photos, PATH, "mean", reference=photos).logits,
     "ablate to noise": lambda net, photos: hv.ablate(net, photos, "stage3.1.out1", "noise", seed=3).logits,
     "ablate, patched": lambda net, photos: hv.ablate(net, photos[0], "stage4.1.out3", "patch", donor=photos[1]).logits,
-    "pairs": lambda net, photos: hv.ablate_pairs(net, photos, "stage4.1.fuse0<-*", target="cat").together,
+    "pairs": lambda net, photos: hv.interventions.ablate_pairs(net, photos, "stage4.1.fuse0<-*", target="cat").together,
     "sweep": lambda net, photos: effects(hv.sweep(net, photos, "stage4.*.fuse?<-3", target="cat")),
     "sweep of channels": lambda net, photos: effects(hv.sweep(net, photos, "stage3.1.out2", target="cat")),
     "first-order effects": lambda net, photos: torch.stack(
-        list(hv.predicted_effects(net, photos, "stage4.*.fuse0<-*", target="cat").values())
+        list(hv.interventions.predicted_effects(net, photos, "stage4.*.fuse0<-*", target="cat").values())
     ),
-    "effective field": lambda net, photos: torch.as_tensor(hv.effective_field(net, photos, "stage3.1.branch2").energy),
-    "pointing": lambda net, photos: hv.play_pointing(net, photos, ["cat", "church"], grid=(1, 2)).energy,
+    "effective field": lambda net, photos: torch.as_tensor(
+        hv.receptive_fields.effective_field(net, photos, "stage3.1.branch2").energy
+    ),
+    "pointing": lambda net, photos: hv.attribution.play_pointing(net, photos, ["cat", "church"], grid=(1, 2)).energy,
     "deletion": lambda net, photos: (
-        next(iter(hv.play_deletion(net, hv.cam(net, photos, "cat", sites="stage4.1.branch1"), steps=3).values())).scores
+        next(
+            iter(
+                hv.attribution.play_deletion(
+                    net, hv.cam(net, photos, "cat", sites="stage4.1.branch1"), steps=3
+                ).values()
+            )
+        ).scores
     ),
-    "sanity": lambda net, photos: hv.check_sanity(net, photos, "cat", sites="stage4.1.branch1").similarity[:, :, :1],
+    "sanity": lambda net, photos: hv.attribution.check_sanity(net, photos, "cat", sites="stage4.1.branch1").similarity[
+        :, :, :1
+    ],
 }
 METHODS = ("gradcam", "gradcam++", "xgradcam", "hirescam", "layercam")
 
@@ -121,7 +136,7 @@ def test_data_of_either_device_is_taken(nets, device, photos):
     stored = hv.trace(net, photos, store_device="cpu")
     assert stored["stem"].device.type == "cpu"
     same(hv.ablate(net, stored, PATH).logits, hv.ablate(nets[0], truth, PATH).logits)
-    assert hv.fusion(stored).matrix("stage4.1", "energy").device.type == "cpu"
+    assert hv.exchanges.fusion(stored).matrix("stage4.1", "energy").device.type == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no second device on this machine")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hrnet_viz.analysis.contributions import contributions
-from hrnet_viz.analysis.fusion import take_apart
 from hrnet_viz.course.core import Exercise
+from hrnet_viz.exchanges.contributions import contributions
+from hrnet_viz.exchanges.shares import take_apart
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.tracing import Trace
 

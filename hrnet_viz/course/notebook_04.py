@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.head_table import list_head
 from hrnet_viz.course.core import Exercise
+from hrnet_viz.heads.table import list_head
 from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.runner import run
 from hrnet_viz.tracing import Trace, evaluating

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hrnet_viz.analysis.ablation import ablate
-from hrnet_viz.analysis.contributions import contributions
-from hrnet_viz.analysis.sweep_table import Sweep
 from hrnet_viz.course.core import Exercise
+from hrnet_viz.exchanges.contributions import contributions
+from hrnet_viz.interventions.ablation import ablate
+from hrnet_viz.interventions.sweep_table import Sweep
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.tracing import Trace
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from hrnet_viz.data.scenes import point_scene
 from hrnet_viz.network.blocks import BasicBlock, ConvNorm
 from hrnet_viz.network.net import hand_over, stage, transition
+from hrnet_viz.photos.scenes import point_scene
 
 STRIDE = 4
 

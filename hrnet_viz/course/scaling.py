@@ -18,13 +18,13 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from hrnet_viz.analysis.contributions import contributions
-from hrnet_viz.analysis.targets import find_class, output_names
+from hrnet_viz.canvas.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
 from hrnet_viz.doors import Choices, guard
+from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.explorer.sliders import DescribedImage
-from hrnet_viz.figures.response import response_curves
-from hrnet_viz.figures.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
+from hrnet_viz.interventions.response_figure import response_curves
 from hrnet_viz.runner import run
+from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, evaluating
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hrnet_viz.analysis.class_folders import match_classes
-from hrnet_viz.analysis.targets import output_names
-from hrnet_viz.data.folder import list_classes
 from hrnet_viz.evaluate.predict import predict
 from hrnet_viz.evaluate.scores import Scores, score
 from hrnet_viz.network import HRNet
+from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.targets import output_names
 from hrnet_viz.training.photos import read_photos
+from recipes.faithfulness.class_folders import match_classes
 
 
 def measure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hrnet_viz.analysis.intervals import Interval
+from hrnet_viz.attribution.intervals import Interval
 from hrnet_viz.evaluate.scores import Scores
 
 

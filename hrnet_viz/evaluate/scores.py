@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from hrnet_viz.analysis.intervals import Interval, wilson
+from hrnet_viz.attribution.intervals import Interval, wilson
 
 BINS = 15
 

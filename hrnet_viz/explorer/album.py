@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hrnet_viz.data.photo import Photo, PhotoError
-from hrnet_viz.data.preparation import Preparation, prepare, read_photos
-from hrnet_viz.data.samples import photo as sample_photo
-from hrnet_viz.data.samples import photo_names
+from hrnet_viz.photos.photo import Photo, PhotoError
+from hrnet_viz.photos.preparation import Preparation, prepare, read_photos
+from hrnet_viz.photos.samples import photo as sample_photo
+from hrnet_viz.photos.samples import photo_names
 
 if TYPE_CHECKING:
-    from hrnet_viz.data.reading import ImageSource
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.photos.reading import ImageSource
 
 THUMBNAIL = 64  # px
 

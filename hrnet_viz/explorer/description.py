@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hrnet_viz.analysis.cam_methods import NAMES
-from hrnet_viz.analysis.statistics import ORDERS
+from hrnet_viz.activations.statistics import ORDERS
+from hrnet_viz.attribution.methods import NAMES
+from hrnet_viz.canvas.colours import BRANCH_COLOURS
+from hrnet_viz.canvas.sources import count, site_colour
 from hrnet_viz.explorer.layout import Node, lay_out
 from hrnet_viz.explorer.static import find_sum
-from hrnet_viz.figures.colours import BRANCH_COLOURS
-from hrnet_viz.figures.sources import count, site_colour
 from hrnet_viz.network.plan import INPUT, Plan
 
 if TYPE_CHECKING:

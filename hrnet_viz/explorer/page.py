@@ -26,7 +26,7 @@ from hrnet_viz.files import write_whole
 from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
-    from hrnet_viz.figures.style import Picture
+    from hrnet_viz.canvas.style import Picture
 
 EXCHANGES = ("branch", "fuse_path", "fuse_sum", "fuse_out")
 """Kinds of sites whose maps the page makes out of floats: of the branches, and of each path that is no identity."""

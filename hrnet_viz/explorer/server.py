@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from hrnet_viz.analysis.targets import find_class, output_names
-from hrnet_viz.data.photo import PhotoError
-from hrnet_viz.data.reading import read_image
+from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, lookup_table
+from hrnet_viz.canvas.painting import short
+from hrnet_viz.canvas.sources import SIGNED_KINDS, count
 from hrnet_viz.explorer.album import THUMBNAIL, Album
 from hrnet_viz.explorer.description import CHOICES, describe_net
 from hrnet_viz.explorer.payload import Answer, as_floats, pack_floats, pack_maps
 from hrnet_viz.explorer.tables import Numbers, list_answers, list_changes, list_shares, tell_change
-from hrnet_viz.figures.colours import SEQUENTIAL, SIGNED, lookup_table
-from hrnet_viz.figures.painting import short
-from hrnet_viz.figures.sources import SIGNED_KINDS, count
+from hrnet_viz.photos.photo import PhotoError
+from hrnet_viz.photos.reading import read_image
 from hrnet_viz.runner import run
+from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, evaluating, trace
 
 if TYPE_CHECKING:
-    from hrnet_viz.analysis.cams import Cams
-    from hrnet_viz.data.reading import ImageSource
+    from hrnet_viz.attribution.cams import Cams
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.photos.reading import ImageSource
 
 KEPT = 2  # photos whose traces are kept: going back to the last one is common, and a trace is tens of megabytes
 LARGEST_UPLOAD = 64_000_000  # bytes
@@ -87,7 +87,7 @@ class Server:
     @property
     def methods(self) -> tuple[str, ...]:
         """Methods of class activation maps that exist at every site."""
-        from hrnet_viz.analysis.cam_methods import METHODS
+        from hrnet_viz.attribution.methods import METHODS
 
         return tuple(name for name in METHODS if name != "cam")
 
@@ -143,7 +143,7 @@ class Server:
 
     def show_photo(self, name: str) -> Answer:
         """Give what the net sees of a photo, as RGB bytes, and what it answers."""
-        from hrnet_viz.analysis.predictions import describe, read_predictions
+        from hrnet_viz.predictions import describe, read_predictions
 
         entry = self.album[name]
         prediction = replace(read_predictions(self.trace(name))[0], photo=entry.photo)
@@ -211,7 +211,7 @@ class Server:
 
     def measure_shares(self, photo: str, module: str) -> Answer:
         """Give every measure of the paths of a module, and whether they add up to the sums to the bit."""
-        from hrnet_viz.analysis.fusion import MEASURES, fusion
+        from hrnet_viz.exchanges.shares import MEASURES, fusion
 
         base = self.trace(photo)
         part = {name: value for name, value in base.items() if name.startswith(f"{module}.")}
@@ -228,7 +228,7 @@ class Server:
 
     def find_field(self, photo: str, site: str) -> Answer:
         """Give the theoretical receptive field of every cell of a site: first and last row, first and last column."""
-        from hrnet_viz.analysis.receptive import trace_intervals
+        from hrnet_viz.receptive_fields.theory import trace_intervals
 
         sides = self.album[photo].picture.shape[:2]
         name = self.net.plan.resolve(site)
@@ -241,7 +241,7 @@ class Server:
 
     def cams(self, photo: str, target: str, contrast: str, method: str) -> Cams:
         """Give class activation maps; one pass serves all methods."""
-        from hrnet_viz.analysis.cam import cam
+        from hrnet_viz.attribution.cam import cam
 
         question = (photo, target, contrast)
         if self._cams[0] != question:
@@ -292,7 +292,7 @@ class Server:
         if factor == 1:
             same = self.trace(photo)["logits"][0].double().cpu().numpy()
             return same, same
-        from hrnet_viz.analysis.ablation import ablate
+        from hrnet_viz.interventions.ablation import ablate
 
         result = ablate(self.net, self.trace(photo), site, float(factor))
         before, after = (row[0].double().cpu().numpy() for row in (result.base_logits, result.logits))

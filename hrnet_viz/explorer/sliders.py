@@ -15,11 +15,11 @@ import traitlets
 from numpy.typing import NDArray
 from PIL import Image
 
+from hrnet_viz.activations.maps import channel_grid
+from hrnet_viz.canvas.colours import SEQUENTIAL, lookup_table
+from hrnet_viz.canvas.painting import short
+from hrnet_viz.canvas.style import Picture
 from hrnet_viz.doors import Choices, guard
-from hrnet_viz.figures.colours import SEQUENTIAL, lookup_table
-from hrnet_viz.figures.maps import channel_grid
-from hrnet_viz.figures.painting import short
-from hrnet_viz.figures.style import Picture
 from hrnet_viz.tracing import Trace
 
 SIDE = 448  # px of the picture's longer side; cells are enlarged to whole pixels

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from hrnet_viz.canvas.style import BRANCH_COLOURS, MARGIN, SMALL, Picture, new_picture, short, theme_colours
 from hrnet_viz.explorer.tables import percent, rank, softmax
-from hrnet_viz.figures.style import BRANCH_COLOURS, MARGIN, SMALL, Picture, new_picture, short, theme_colours
 from hrnet_viz.network.plan import Plan
 from hrnet_viz.sites import Site
 from hrnet_viz.tracing import Trace
@@ -62,7 +62,7 @@ def draw_static(server: Server, choices: Mapping[str, Any], **options: Any) -> P
 
 
 def _draw_maps(scene: Scene) -> Picture:
-    from hrnet_viz.figures.maps import channel_grid
+    from hrnet_viz.activations.maps import channel_grid
 
     if scene.site.stride is None:
         return _draw_head(scene)
@@ -71,13 +71,13 @@ def _draw_maps(scene: Scene) -> Picture:
 
 
 def _draw_head(scene: Scene) -> Picture:
-    from hrnet_viz.figures.head import head_steps
+    from hrnet_viz.heads.steps import head_steps
 
     return head_steps(scene.trace, **scene.options)
 
 
 def _draw_branches(scene: Scene) -> Picture:
-    from hrnet_viz.figures.streams import branches
+    from hrnet_viz.activations.streams import branches
 
     total = scene.trace.plan.sites[find_sum(scene.trace.plan, scene.site)]
     show = scene.choices["channel"] if scene.choices["show"] == "channel" else scene.choices["show"]
@@ -86,7 +86,7 @@ def _draw_branches(scene: Scene) -> Picture:
 
 
 def _draw_exchange(scene: Scene) -> Picture:
-    from hrnet_viz.figures.units import exchange
+    from hrnet_viz.exchanges.steps import exchange
 
     total = find_sum(scene.trace.plan, scene.site)
     channel = min(scene.choices["channel"], scene.trace.plan.sites[total].channels - 1)
@@ -94,7 +94,7 @@ def _draw_exchange(scene: Scene) -> Picture:
 
 
 def _draw_cams(scene: Scene) -> Picture:
-    from hrnet_viz.figures.cam import cam_grid
+    from hrnet_viz.attribution.figures import cam_grid
 
     cams = scene.server.cams(*(scene.choices[name] for name in ("photo", "target", "contrast", "method")))
     kind: Literal["fuse_out", "branch"] = "fuse_out" if scene.choices["after"] == "exchange" else "branch"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrnet_viz.figures.painting import short
+from hrnet_viz.canvas.painting import short
 
 MOST = 12
 """Classes that a table lists."""

@@ -18,9 +18,9 @@ from hrnet_viz.files import check_place
 from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
-    from hrnet_viz.data.reading import ImageSource
-    from hrnet_viz.figures.style import Picture
+    from hrnet_viz.canvas.style import Picture
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.photos.reading import ImageSource
 
 LARGEST_FACTOR = 2.0
 
@@ -59,7 +59,7 @@ class Explorer(Choices, anywidget.AnyWidget):
         place: (row, column) of the picture that the net sees.
         field: draw the receptive field of the cell at the place.
         show: what "branches" shows: "energy", "strongest" or "channel".
-        measure: of the shares of a module, see ``hrnet_viz.analysis.fusion``.
+        measure: of the shares of a module, see ``hrnet_viz.exchanges.shares``.
         target: class that "cam" and "ablation" look at; "" for the top class.
         contrast: class that it is compared with; "" for none.
         method: of the class activation maps.

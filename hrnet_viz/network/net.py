@@ -17,10 +17,10 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.blocks import Bottleneck, ConvNorm, HandOver, chain
 from hrnet_viz.network.exchange import HighResolutionModule
 from hrnet_viz.network.variants import FINAL_CHANNELS, HEAD_PLANES, STEM_CHANNELS, Variant, find_variant
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.sites import check_whole, quote
 
 if TYPE_CHECKING:

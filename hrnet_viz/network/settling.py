@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 from torch import Tensor, nn
 
-from hrnet_viz.data.photo import Photo
-from hrnet_viz.data.preparation import prepare
+from hrnet_viz.photos.photo import Photo
+from hrnet_viz.photos.preparation import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hrnet_viz.data.reading import ImageSource
+    from hrnet_viz.photos.reading import ImageSource
 
 Net = TypeVar("Net", bound=nn.Module)
 

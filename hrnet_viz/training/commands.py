@@ -14,11 +14,10 @@ from types import SimpleNamespace
 
 import torch
 
-from hrnet_viz.analysis.class_folders import match_classes
-from hrnet_viz.data.folder import list_classes
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.devices import device
 from hrnet_viz.files import check_place, write_whole
+from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.training.checkpoint import describe_checkpoint
 from hrnet_viz.training.clock import find_deadline
 from hrnet_viz.training.config import Recipe
@@ -26,6 +25,7 @@ from hrnet_viz.training.distributed import join_world
 from hrnet_viz.training.loop import Training
 from hrnet_viz.training.photos import Photos, hold_back, read_photos
 from hrnet_viz.training.records import Habits
+from recipes.faithfulness.class_folders import match_classes
 
 
 def train(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hrnet_viz.data.preparation import IMAGENET_MEAN, IMAGENET_STD
+from hrnet_viz.photos.preparation import IMAGENET_MEAN, IMAGENET_STD
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from hrnet_viz.data.folder import PhotoFolder, list_classes
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.evaluate.scores import expected_calibration_error, fit_temperature
 from hrnet_viz.files import check_place, write_whole
 from hrnet_viz.network import hrnet
 from hrnet_viz.network.settling import settle_norms
+from hrnet_viz.photos.folder import PhotoFolder, list_classes
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.training.checkpoint import read_checkpoint
 from hrnet_viz.training.config import Phase, Recipe
 from hrnet_viz.training.photos import hold_back, read_photos

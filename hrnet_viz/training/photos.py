@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hrnet_viz.data.folder import PhotoFolder
-from hrnet_viz.data.photo import PhotoError
-from hrnet_viz.data.preparation import Preparation
-from hrnet_viz.data.reading import read_image
+from hrnet_viz.photos.folder import PhotoFolder
+from hrnet_viz.photos.photo import PhotoError
+from hrnet_viz.photos.preparation import Preparation
+from hrnet_viz.photos.reading import read_image
 
 
 def hold_back(folder: PhotoFolder, share: float, seed: int) -> tuple[PhotoFolder, PhotoFolder]:

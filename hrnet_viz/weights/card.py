@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hrnet_viz.data.preparation import Preparation
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights.report import WeightsError
 
 FORMAT = "hrnet_viz"

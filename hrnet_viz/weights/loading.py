@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import HRNet, read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.sites import quote
 from hrnet_viz.weights.fitting import CLASSIFIER, Fit, fit
 from hrnet_viz.weights.keys import BILINEAR, Flavour

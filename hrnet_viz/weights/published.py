@@ -17,8 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.variants import VARIANTS, find_variant
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights.cache import Address
 
 RELEASE = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-hrnet"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.variants import Variant, find_variant
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights.cache import obtain
 from hrnet_viz.weights.card import read_card
 from hrnet_viz.weights.fitting import fit

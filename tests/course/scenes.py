@@ -1,8 +1,8 @@
 """What the notebooks hand to the checkers and to the learner's cells, small enough for tests."""
 
 import hrnet_viz as hv
-from hrnet_viz.analysis.ablation import ablate
-from hrnet_viz.analysis.sweep import sweep
+from hrnet_viz.interventions.ablation import ablate
+from hrnet_viz.interventions.sweep import sweep
 
 
 def norm(bn, x):

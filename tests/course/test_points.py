@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from hrnet_viz.activations.points import point_answers
 from hrnet_viz.course import points
-from hrnet_viz.figures.points import point_answers
 
 
 def test_both_nets_answer_with_a_score_per_cell_and_cost_the_same():

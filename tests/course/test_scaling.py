@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 import hrnet_viz as hv
-from hrnet_viz.analysis.ablation import ablate
+from hrnet_viz.canvas.style import short
 from hrnet_viz.course import scaling
-from hrnet_viz.figures.style import short
+from hrnet_viz.interventions.ablation import ablate
 
 PATH = "stage4.0.fuse3<-0"
 

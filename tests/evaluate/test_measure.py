@@ -7,14 +7,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from hrnet_viz.analysis.class_folders import match_classes
-from hrnet_viz.data.folder import list_classes
-from hrnet_viz.data.photo import Photo
-from hrnet_viz.data.preparation import Preparation, prepare
 from hrnet_viz.evaluate.__main__ import main
 from hrnet_viz.evaluate.measure import measure
 from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.network import hrnet
+from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.photos.photo import Photo
+from hrnet_viz.photos.preparation import Preparation, prepare
+from recipes.faithfulness.class_folders import match_classes
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 
 import hrnet_viz as hv
-from hrnet_viz.analysis.ablation import ablate
-from hrnet_viz.analysis.cam import cam
-from hrnet_viz.analysis.receptive import receptive_box
-from hrnet_viz.data.photo import PhotoError
+from hrnet_viz.attribution.cam import cam
 from hrnet_viz.explorer.server import LARGEST_UPLOAD, Server
+from hrnet_viz.interventions.ablation import ablate
+from hrnet_viz.photos.photo import PhotoError
+from hrnet_viz.receptive_fields.theory import receptive_box
 from tests.explorer.driving import HOSTILE, SIDE, make_net
 
 
@@ -69,7 +69,7 @@ def test_shares_are_those_of_fusion_and_the_sums_are_exact(server, trace):
 
 
 def hv_fusion(trace):
-    from hrnet_viz.analysis.fusion import fusion
+    from hrnet_viz.exchanges.shares import fusion
 
     return fusion(trace)
 

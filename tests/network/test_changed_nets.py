@@ -153,10 +153,11 @@ WRONG_NETS = {
 }
 DOORS = {
     "predict": hv.predict, "trace": hv.trace, "run": hv.run, "cam": hv.cam, "explore": hv.explore, "sweep": hv.sweep,
-    "contributions": hv.contributions, "forecast": hv.forecast, "sanity": hv.check_sanity,
+    "contributions": hv.exchanges.contributions,
+    "forecast": hv.interventions.forecast, "sanity": hv.attribution.check_sanity,
     "ablate": lambda net, photo: hv.ablate(net, photo, "stem"),
-    "field": lambda net, photo: hv.receptive_field(net, "stem"),
-    "head": lambda net, photo: hv.list_head(net),
+    "field": lambda net, photo: hv.receptive_fields.receptive_field(net, "stem"),
+    "head": lambda net, photo: hv.heads.list_head(net),
 }  # fmt: skip
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from hrnet_viz.data.folder import list_classes
-from hrnet_viz.data.preparation import Preparation
+from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.training import loop
 from hrnet_viz.training.config import Phase, Recipe
 from hrnet_viz.training.distributed import join_world

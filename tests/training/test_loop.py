@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hrnet_viz.data.folder import list_classes
-from hrnet_viz.data.preparation import Preparation
+from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.training.checkpoint import read_checkpoint
 from hrnet_viz.training.config import Phase
 from hrnet_viz.training.distributed import World

@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from hrnet_viz.data.folder import list_classes
-from hrnet_viz.data.preparation import Preparation
+from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.training.photos import hold_back, read_photos
 
 

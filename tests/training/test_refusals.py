@@ -13,8 +13,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import hrnet_viz as hv
+from hrnet_viz.canvas.__main__ import main as draw
 from hrnet_viz.evaluate.__main__ import main as evaluate
-from hrnet_viz.figures.__main__ import main as draw
 from hrnet_viz.training.__main__ import main
 from hrnet_viz.training.course import Course
 from hrnet_viz.training.transforms import Batches, Steps

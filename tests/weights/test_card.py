@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import hrnet
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import shipped
 from hrnet_viz.weights.loading import load
 from hrnet_viz.weights.report import LoadWarning, WeightsError

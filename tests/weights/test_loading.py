@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.variants import VARIANTS
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import reading, sources
 from hrnet_viz.weights.fitting import HEAD_BIASES, build_skeleton, measure
 from hrnet_viz.weights.loading import load

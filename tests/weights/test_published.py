@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrnet_viz.data.preparation import Preparation
 from hrnet_viz.network.net import hrnet
 from hrnet_viz.network.variants import VARIANTS
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import published
 from hrnet_viz.weights.cache import Address
 from hrnet_viz.weights.keys import flavours_table

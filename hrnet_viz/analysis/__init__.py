@@ -1,1 +1,0 @@
-"""Numbers from traces: pure functions with frozen results."""

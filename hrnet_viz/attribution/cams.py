@@ -1,0 +1,231 @@
+"""What ``hv.cam`` gives: site -> map, with everything needed to read a map honestly and to make it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch import Tensor, nn
+
+from hrnet_viz.attribution.methods import NAMES
+from hrnet_viz.network.fingerprint import Fingerprint, measure_numbers
+from hrnet_viz.site_map import ReadOnly
+from hrnet_viz.sites import Site, SiteError
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.plan import Plan
+    from hrnet_viz.photos.photo import Photo
+    from hrnet_viz.photos.preparation import Preparation
+
+OWN_UNIT = "own unit"
+SCORE_PER_PHOTO = "score per photo area"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cams(Mapping[str, Tensor]):
+    """Class activation maps of one method: site -> raw signed map (N, H, W), float32 (float64 if the net is).
+
+    Attributes:
+        plan: the plan of the net.
+        maps: the maps, in plan order.
+        method: one of ``cam_methods.METHODS``.
+        targets: what each photo's maps explain, in words.
+        indices: class index of each target, None where it is not a single class.
+        scores: the value of each target, (N,).
+        classes: names of the outputs, () where they are not known.
+        input: the photos as the net saw them, (N, 3, H, W).
+        photos: the photos that they were made from, () if a tensor was given.
+        preparation: how the input was made, None if the net does not say.
+        relu: whether negative values were set to 0.
+        unit: "own unit", or "score per photo area" where the values of all sites can be compared.
+        notes: site -> one sentence per photo about a map that says nothing, "" where there is none.
+        fingerprint: of the weights and of the maps, so that it is noticed when they change; None compares nothing.
+    """
+
+    plan: Plan
+    maps: Mapping[str, Tensor]
+    method: str
+    targets: tuple[str, ...]
+    indices: tuple[int | None, ...]
+    scores: Tensor
+    input: Tensor
+    classes: tuple[str, ...] = ()
+    photos: tuple[Photo, ...] = ()
+    preparation: Preparation | None = None
+    relu: bool = False
+    unit: str = OWN_UNIT
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fingerprint: Fingerprint | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "maps", ReadOnly(self.maps))
+        object.__setattr__(self, "notes", ReadOnly(self.notes))
+        if self.fingerprint is not None:
+            known = replace(self.fingerprint, numbers=measure_numbers(self.maps))
+            object.__setattr__(self, "fingerprint", known)
+
+    def check(self, net: nn.Module | None = None) -> None:
+        """Refuse a net that is not as it was when these maps were made, and maps that have been written into since.
+
+        Raises:
+            ValueError: in a sentence that says what has changed.
+        """
+        if self.fingerprint is None:
+            return
+        words = "the maps", "Make them again: hv.cam(net, photo)."
+        if net is not None:
+            self.fingerprint.check_net(net, *words)
+        self.fingerprint.check_numbers(self.maps, *words)
+
+    def __getitem__(self, site: str | Site) -> Tensor:
+        name = str(self.plan.place(site))
+        if name not in self.maps:
+            raise SiteError(
+                f"'{name}' exists in {self.plan.owner}, but no map was asked for there. "
+                f"Ask for it: hv.cam(net, photo, sites=['{name}'])."
+            )
+        return self.maps[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.maps)
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __contains__(self, site: object) -> bool:
+        try:
+            return str(self.plan.place(site)) in self.maps
+        except SiteError:
+            return False
+
+    def __repr__(self) -> str:
+        targets = ", ".join(dict.fromkeys(self.targets))
+        photos = "1 photo" if len(self.targets) == 1 else f"{len(self.targets)} photos"
+        sites = "1 site" if len(self) == 1 else f"{len(self)} sites"
+        return f"Cams({NAMES[self.method]}, {photos}, target: {targets}, {sites} of {self.plan.owner})"
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """What the net knows about each site, in plan order."""
+        return tuple(self.plan.place(name).narrowed for name in self.maps)
+
+    @property
+    def ranges(self) -> dict[str, tuple[tuple[float, float], ...]]:
+        """Site -> (lowest, highest) value of each photo's map."""
+        return {
+            name: tuple(zip(single.amin((1, 2)).tolist(), single.amax((1, 2)).tolist(), strict=True))
+            for name, single in self.maps.items()
+        }
+
+    @property
+    def pictures(self) -> tuple[Photo, ...]:
+        """The pictures that the net saw, to lay maps over.
+
+        Raises:
+            ValueError: the input was a ready tensor and the net has no preparation to undo.
+        """
+        if self.preparation is None:
+            raise ValueError(
+                "The picture under these maps is not known: a ready tensor was given to a net without a preparation. "
+                "Give hv.cam a photo, or set net.preparation."
+            )
+        if self.photos and self.preparation.size == tuple(self.input.shape[2:]):
+            return tuple(self.preparation.picture(photo) for photo in self.photos)
+        undone = self.preparation.undo(self.input)
+        return undone if isinstance(undone, tuple) else (undone,)
+
+    def note(self, site: str | Site, sample: int = 0) -> str:
+        """Say why a photo's map says nothing, or give "" where it says something."""
+        name = str(self.plan.place(site))
+        return self.notes[name][sample] if name in self.notes else ""
+
+    def rectified(self) -> Self:
+        """Keep only what speaks for the target: negative values become 0 (the ReLU of Grad-CAM's equation 2)."""
+        self.check()
+        return replace(self, maps={name: single.clamp(min=0) for name, single in self.maps.items()}, relu=True)
+
+    def per_area(self) -> Self:
+        """Bring the maps of all sites to one unit: the score that is contributed per photo area.
+
+        A HiResCAM value is what one cell contributes to the score, to first order. Times the number of cells it is a
+        density: its mean over the photo is the contribution of the whole site, however fine its grid is. So a value of
+        3 at stride 4 and one of 3 at stride 32 say the same: an area like this all over the photo would contribute 3.
+
+        Raises:
+            ValueError: another method, whose values are no contributions.
+        """
+        if self.method != "hirescam":
+            raise ValueError(
+                f"{NAMES[self.method]} values of different sites have no common unit: they weigh activations with "
+                "gradients of other places or signs, so they are no contributions to the score that could be compared "
+                "or added up. A shared scale exists for method='hirescam' only; else show each map with its own range."
+            )
+        if self.unit == SCORE_PER_PHOTO:
+            return self
+        self.check()
+        maps = {name: single * single[0].numel() for name, single in self.maps.items()}
+        return replace(self, maps=maps, unit=SCORE_PER_PHOTO)
+
+    def totals(self) -> dict[str, Tensor]:
+        """Site -> sum over each photo's map, (N,): for HiResCAM and XGrad-CAM the first-order effect of the site."""
+        self.check()
+        if self.unit == SCORE_PER_PHOTO:
+            return {name: single.mean((1, 2)) for name, single in self.maps.items()}
+        return {name: single.sum((1, 2)) for name, single in self.maps.items()}
+
+    def cpu(self) -> Self:
+        """Move maps, scores and input to the CPU."""
+        maps = {name: single.cpu() for name, single in self.maps.items()}
+        return replace(self, maps=maps, scores=self.scores.cpu(), input=self.input.cpu())
+
+    def sample(self, number: int) -> Self:
+        """Keep one photo of the batch."""
+        self.check()
+        part = slice(number, number + 1)
+        return replace(
+            self,
+            maps={name: single[part] for name, single in self.maps.items()},
+            targets=self.targets[part],
+            indices=self.indices[part],
+            scores=self.scores[part],
+            input=self.input[part],
+            photos=self.photos[part],
+            notes={name: words[part] for name, words in self.notes.items()},
+        )
+
+
+def describe_flat(
+    site: Site, single: Tensor, activation: Tensor, gradient: Tensor, targets: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Say for each photo why its map says nothing, or "".
+
+    Args:
+        site: where the map is.
+        single: the map before any ReLU, (N, H, W).
+        activation: what it was made of, (N, C, H, W).
+        gradient: of the same shape.
+        targets: what it explains, in words.
+    """
+    low, high = single.amin((1, 2)), single.amax((1, 2))
+    flat = (high - low) <= 1e-6 * torch.maximum(high.abs(), low.abs())
+    sentences = []
+    for n, target in enumerate(targets):
+        sentence = ""
+        if flat[n] and single[n].numel() > 1:
+            if not gradient[n].any():
+                sentence = f"'{target}' does not depend on {site.name} here: its gradient is zero at every cell."
+            elif bool((activation[n] == activation[n, :, :1, :1]).all()):
+                sentence = f"The activation at {site.name} is the same at every cell, so there is nothing to locate."
+            else:
+                sentence = (
+                    f"The map at {site.name} is {float(low[n]):.3g} everywhere: nothing is located for '{target}'."
+                )
+        elif high[n] <= 0:
+            sentence = (
+                f"Nothing at {site.name} speaks for '{target}': its values go from {float(low[n]):.3g} "
+                f"to {float(high[n]):.3g}."
+            )
+        sentences.append(sentence)
+    return tuple(sentences)

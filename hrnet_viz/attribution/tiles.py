@@ -1,0 +1,273 @@
+"""One class activation map over the photo: the tile that every figure of such maps is put together from.
+
+The photo is grey, so that colour is the map's alone: brown speaks for the target, blue against it, and where a map is
+near zero the photo shows through. A map without any positive value is drawn in blues with words across it; one that is
+zero everywhere leaves the photo, with words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import floor
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from numpy.typing import NDArray
+from PIL import Image
+
+from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams
+from hrnet_viz.attribution.merging import How, upsample
+from hrnet_viz.attribution.methods import NAMES
+from hrnet_viz.canvas.panels import thin_colours
+from hrnet_viz.canvas.sources import Floats, site_colour
+from hrnet_viz.canvas.style import (
+    SIGNED,
+    SMALL,
+    Picture,
+    Theme,
+    outline,
+    short,
+    theme_colours,
+)
+from hrnet_viz.sites import Site
+
+STEPS = 12  # of colour on each side of zero, and
+GREYS = 8  # of the photo: together they fit into the palette of one PNG
+THINNEST, THICKEST = 0.32, 0.9  # opacity of zero, which is a veil, and of the largest step
+RANGE_WORDS = 0.34  # in, two lines below a tile
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A map and what is known about it.
+
+    Attributes:
+        site: where it was taken.
+        values: raw signed map, (h, w).
+        note: why it says nothing, "" where it says something.
+        limit: value at the ends of its colours; the largest absolute value if None.
+    """
+
+    site: Site
+    values: Floats
+    note: str = ""
+    limit: float | None = None
+
+    @property
+    def low(self) -> float:
+        """Lowest value."""
+        return float(self.values.min())
+
+    @property
+    def high(self) -> float:
+        """Highest value."""
+        return float(self.values.max())
+
+    @property
+    def reach(self) -> float:
+        """Value at the ends of its colours."""
+        return max(abs(self.low), abs(self.high)) if self.limit is None else self.limit
+
+    @property
+    def flag(self) -> str:
+        """What is written across a map that says nothing."""
+        if not self.note:
+            return ""
+        return "the same\neverywhere" if self.low == self.high or self.high > 0 else "nothing\nfor it"
+
+    @property
+    def size(self) -> str:
+        """Rows and columns of cells, "40 × 40"."""
+        return f"{self.values.shape[0]} × {self.values.shape[1]}"
+
+    def describe(self) -> str:
+        """Say in words what the tile shows, for a text alternative."""
+        words = f"{self.site.name} ({self.size}) from {short(self.low)} to {short(self.high)}"
+        if self.flag:
+            return f"{words}, {self.flag.replace(chr(10), ' ')}"
+        return f"{words}, highest {name_place(self.values)}"
+
+
+def read_tile(cams: Cams, site: str | Site, sample: int = 0) -> Tile:
+    """Take one photo's map out of ``Cams``.
+
+    Raises:
+        SiteError: no such site, or no map of it.
+        IndexError: no such photo.
+    """
+    check_photo(cams, sample)
+    known = cams.plan.place(site).narrowed
+    return Tile(known, cams[known][sample].detach().cpu().double().numpy(), cams.note(known, sample))
+
+
+def check_photo(cams: Cams, sample: int) -> None:
+    """Refuse the number of a photo that there is not.
+
+    Raises:
+        IndexError: in a sentence.
+    """
+    if not 0 <= sample < len(cams.targets):
+        raise IndexError(f"Photo {sample} was asked for, but these maps are of photos 0 to {len(cams.targets) - 1}.")
+
+
+def read_picture(cams: Cams, sample: int) -> NDArray[np.uint8] | None:
+    """Give the picture that the net saw, (H, W, 3) uint8; None where it is not known or is no picture."""
+    try:
+        return cams.sample(sample).pictures[0].pixels
+    except ValueError:
+        return None
+
+
+def name_place(values: Floats) -> str:
+    """Say in which ninth of the picture the highest value lies: "in the upper left", "in the middle"."""
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    down = ("upper", "", "lower")[floor(3 * (int(row) + 0.5) / values.shape[0])]
+    across = ("left", "", "right")[floor(3 * (int(column) + 0.5) / values.shape[1])]
+    if not down and not across:
+        return "in the middle"
+    return f"in the {down} {across}" if down and across else f"in the {down or 'middle'} {across or 'middle'}"
+
+
+def blend(
+    pixels: NDArray[np.uint8] | None, values: Floats, reach: float, theme: Theme, enlarge: How = "cells"
+) -> NDArray[np.uint8]:
+    """Lay a map over a grey photo.
+
+    Args:
+        pixels: the photo, (H, W, 3); a plain surface if None.
+        values: raw signed map, (h, w).
+        reach: value at the ends of the colours.
+        theme: of the page, which the plain surface takes after.
+        enlarge: "cells" or "bilinear".
+
+    Returns:
+        (H, W, 3) uint8 in at most ``GREYS`` times ``2 * STEPS + 1`` colours.
+    """
+    size = (192, 192 * values.shape[1] // values.shape[0]) if pixels is None else pixels.shape[:2]
+    large = upsample(torch.from_numpy(values)[None], (size[0], size[1]), enlarge)[0].numpy()
+    steps = np.rint(np.clip(large / reach, -1, 1) * STEPS) if reach > 0 else np.zeros(size)
+    strength = np.abs(steps) / STEPS
+    colour = SIGNED(0.5 + steps / STEPS / 2)[:, :, :3] * 255
+    opacity = (THINNEST + (THICKEST - THINNEST) * strength)[:, :, None]
+    grey = _thin_greys(pixels, theme) if pixels is not None else np.full(size, 235 if theme == "light" else 40)
+    mixed: NDArray[np.uint8] = np.rint((1 - opacity) * grey[:, :, None] + opacity * colour).astype(np.uint8)
+    return mixed
+
+
+def _thin_greys(pixels: NDArray[np.uint8], theme: Theme) -> NDArray[np.float64]:
+    """Make a photo grey and quiet, in few dithered steps."""
+    low, high = (70, 250) if theme == "light" else (20, 200)
+    greys = np.linspace(low, high, GREYS).round().astype(np.uint8)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.repeat(greys, 3).tobytes() + bytes(3 * [int(greys[-1])]) * (256 - GREYS))
+    quiet = Image.fromarray(pixels).convert("L").point(lambda value: low + value * (high - low) // 255)
+    thin = quiet.convert("RGB").quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    result: NDArray[np.float64] = np.asarray(thin.convert("L"), dtype=np.float64)
+    return result
+
+
+def draw_tile(
+    picture: Picture,
+    tile: Tile,
+    pixels: NDArray[np.uint8] | None,
+    place: tuple[float, float],
+    size: tuple[float, float],
+    *,
+    enlarge: How = "cells",
+) -> None:
+    """Draw a tile with its raw range in two lines below it.
+
+    Args:
+        picture: where.
+        tile: what.
+        pixels: the photo below it.
+        place: (left, top) in inches from the top left corner of the drawing.
+        size: (width, height) of the map in inches.
+        enlarge: "cells" or "bilinear".
+    """
+    (left, top), (wide, high) = place, size
+    colours = theme_colours(picture.theme)
+    axes = picture.inches(left, top, wide, high, label=tile.site.name)
+    axes.imshow(blend(pixels, tile.values, tile.reach, picture.theme, enlarge), interpolation="nearest", aspect="auto")
+    axes.set(xticks=[], yticks=[])
+    outline(axes, site_colour(tile.site))
+    if tile.flag:
+        box = {"facecolor": colours.page, "edgecolor": "none", "alpha": 0.85, "pad": 2.5}
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, tile.flag, fontsize=SMALL, color=colours.ink, bbox=box, **middle)
+    picture.write(left, top + high + 0.04, f"high {short(tile.high)}", fontsize=SMALL, color=colours.muted)
+    picture.write(left, top + high + 0.19, f"low {short(tile.low)}", fontsize=SMALL, color=colours.muted)
+
+
+def draw_plain(
+    picture: Picture, pixels: NDArray[np.uint8] | None, place: tuple[float, float], size: tuple[float, float]
+) -> None:
+    """Draw the photo as the net saw it, in its colours, where a tile would stand."""
+    (left, top), (wide, high) = place, size
+    axes = picture.inches(left, top, wide, high, label="photo")
+    axes.set(xticks=[], yticks=[])
+    outline(axes, theme_colours(picture.theme).grid, 0.8)
+    words = "what the net sees"
+    if pixels is None:
+        words = "the photo is not known"
+    else:
+        axes.imshow(thin_colours(pixels, 32), interpolation="nearest", aspect="auto")
+    muted = theme_colours(picture.theme).muted
+    wrapped = words.replace("what the net ", "what the\nnet ").replace("photo is ", "photo is\n")
+    picture.write(left, top + high + 0.04, wrapped, fontsize=SMALL, color=muted, linespacing=1.15)
+
+
+def draw_legend(
+    picture: Picture, place: tuple[float, float], width: float, *, reach: float | None = None, label: str = ""
+) -> None:
+    """Draw the colours: with raw numbers if all maps share a scale, otherwise with words.
+
+    Args:
+        picture: where.
+        place: (left, top) in inches.
+        width: in inches.
+        reach: value at the ends if the scale is shared.
+        label: what the numbers are.
+    """
+    left, top = place
+    muted = theme_colours(picture.theme).muted
+    axes = picture.inches(left, top + 0.2, width, 0.1, label="legend")
+    mappable = ScalarMappable(Normalize(-(reach or 1.0), reach or 1.0), SIGNED)
+    if reach is not None:
+        bar = picture.colorbar(mappable, cax=axes, orientation="horizontal")
+        bar.outline.set_visible(False)
+        bar.set_ticks([-reach, 0, reach], labels=[short(-reach), "0", short(reach)])
+        ends = bar.ax.xaxis.get_ticklabels()
+        ends[0].set_horizontalalignment("left")
+        ends[-1].set_horizontalalignment("right")
+        bar.ax.tick_params(length=2, pad=2)
+        picture.write(left, top, label, fontsize=SMALL, color=muted)
+        return
+    axes.imshow(np.linspace(0, 1, 256)[None], cmap=SIGNED, aspect="auto")
+    axes.set(xticks=[], yticks=[])
+    outline(axes, None)
+    verb = "speaks " if width > 2.2 else ""
+    picture.write(left, top, f"{verb}against it", fontsize=SMALL, color=muted)
+    picture.write(left + width, top, f"{verb}for it", fontsize=SMALL, color=muted, ha="right")
+    picture.write(left + width / 2, top + 0.33, "0", fontsize=SMALL, color=muted, ha="center")
+
+
+def caption_scale(cams: Cams, scale: str) -> str:
+    """Say in a sentence what the colours of a figure can be compared with."""
+    if scale == "misleading":
+        return (
+            f"All maps share one scale here, which {NAMES[cams.method]} does not have: a gradient is spread over the "
+            "cells, so a finer map looks paler even where it says the same. Do not read it across maps."
+        )
+    if cams.unit == SCORE_PER_PHOTO:
+        return (
+            "All maps share one scale: what an area like this all over the photo would contribute to the score, to "
+            "first order. Colours and numbers can be compared between all maps."
+        )
+    return (
+        "Each map is coloured up to its own largest absolute value; high and low are its raw values. They have no unit "
+        "in common with other maps: compare places within a map, not colours between maps."
+    )

@@ -1,0 +1,201 @@
+"""The truth tests in pictures: a figure for each, always beside chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil
+from typing import TYPE_CHECKING
+
+from hrnet_viz.attribution.agreement import Agreement
+from hrnet_viz.attribution.average_drop import AverageDrop
+from hrnet_viz.attribution.deletion import Curves
+from hrnet_viz.attribution.methods import NAMES
+from hrnet_viz.attribution.pointing import Pointing, write_verdict
+from hrnet_viz.attribution.sanity import Sanity
+from hrnet_viz.canvas.dots import Dots, dots_figure, draw_site_legend, signed, site_colour_of
+from hrnet_viz.canvas.sources import count
+from hrnet_viz.canvas.style import SMALL, Picture, Theme, new_picture, short, theme_colours
+
+if TYPE_CHECKING:
+    from recipes.faithfulness.study import Faithfulness
+
+WIDTH = 10.0  # in
+INTERVALS = "Bars are 95% intervals over photos (bootstrap)."
+LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)))
+"""One style per method; colour is the resolution's."""
+AS_GIVEN = "as given"
+"""The net before it forgets: trained or not, the picture cannot know."""
+
+
+def pointing_dots(pointing: Pointing, *, theme: Theme | None = None) -> Picture:
+    """Draw the pointing game: share of hits and of positive values inside, per method and site, beside chance."""
+    cells = [(method, site) for method in pointing.methods for site in pointing.sites]
+    rows, columns = pointing.grid
+    return dots_figure(
+        [
+            Dots("share of hits", pointing.chance, {cell: pointing.accuracy(*cell) for cell in cells}),
+            Dots(
+                "share of positive values inside",
+                pointing.chance,
+                {cell: pointing.energy_inside(*cell) for cell in cells},
+            ),
+        ],
+        title=f"The pointing game on mosaics of {rows} × {columns} photos",
+        caption=(
+            f"{write_verdict(pointing)} {len(pointing.photos)} photos, each searched for at all {rows * columns} "
+            f"positions; the dashed line is chance. {INTERVALS}"
+        ),
+        theme=theme,
+    )
+
+
+def drop_dots(several: Sequence[AverageDrop], *, theme: Theme | None = None) -> Picture:
+    """Draw the average drop of several maps, and how much less it is than with their cells shuffled.
+
+    Raises:
+        ValueError: nothing to draw.
+    """
+    _check(several)
+    return dots_figure(
+        [
+            Dots("average drop: less is better", None, {(one.method, one.site): one.drop for one in several}),
+            Dots("less drop than shuffled", 0.0, {(one.method, one.site): one.gain for one in several}),
+        ],
+        title="Average drop: what is lost when only the map's part of the photo is left",
+        caption=(
+            f"{len(several[0].photos)} photos. A map that keeps the whole photo drops nothing, whatever it shows, so "
+            f"the right panel counts; the dashed line is chance. {INTERVALS}"
+        ),
+        theme=theme,
+    )
+
+
+def agreement_dots(agreement: Agreement, *, theme: Theme | None = None) -> Picture:
+    """Draw how well maps tell what setting patches of their tensor to zero takes from the score."""
+    cells = [(method, site) for method in agreement.methods for site in agreement.sites]
+    side = agreement.patches
+    return dots_figure(
+        [Dots("rank correlation over patches", 0.0, {cell: agreement.places(*cell) for cell in cells})],
+        title="Agreement with ablation: does a map tell what is lost when a patch is set to zero?",
+        caption=(
+            f"{len(agreement.photos)} photos, {side} × {side} patches of the same photo area at every site. 1 agrees, "
+            f"the dashed line is chance. {INTERVALS}"
+        ),
+        theme=theme,
+    )
+
+
+def faithfulness_dots(found: Faithfulness, *, theme: Theme | None = None) -> Picture:
+    """Draw the whole table: every measure, methods x branches, beside chance."""
+    cells = [(m, s) for m in range(len(found.methods)) for s in range(len(found.sites))]
+    return dots_figure(
+        [
+            Dots(
+                measure.name,
+                measure.chance,
+                {(found.methods[m], found.sites[s]): measure.at(m, s) for m, s in cells},
+            )
+            for measure in found.measures
+        ],
+        title="Do the maps tell the truth?",
+        caption="; ".join(f"{measure.name}: {measure.words}" for measure in found.measures)
+        + f". Right is better, the dashed line is chance. {INTERVALS}",
+        theme=theme,
+    )
+
+
+def deletion_curves(several: Sequence[Curves], *, theme: Theme | None = None) -> Picture:
+    """Draw deletion or insertion curves, one panel per site, one line per method, beside a random order of cells.
+
+    Raises:
+        ValueError: nothing to draw, or curves of both kinds.
+    """
+    _check(several)
+    if len({one.kind for one in several}) > 1:
+        raise ValueError("Deletion and insertion curves were given; draw them in two figures.")
+    deletion = several[0].kind == "deletion"
+    sites = list(dict.fromkeys(one.site for one in several))
+    gains = "; ".join(f"{NAMES[one.method]} at {one.site} {one.gain}" for one in several)
+    kind = several[0].kind.capitalize()
+    with new_picture(
+        WIDTH,
+        3.0,
+        theme,
+        title=f"{kind}: the probability of the target while the photo {'goes' if deletion else 'comes'}",
+        caption=(
+            f"Mean of {count(len(several[0].photos), 'photo')}. "
+            f"Cells {'go' if deletion else 'come'} in the order of the map (lines), or in random order (dashed grey). "
+            f"A line {'below' if deletion else 'above'} the dashed one is better than chance; "
+            "the numbers are the area gained over random order."
+        ),
+        alt=f"{kind} curves. Area gained over random order: {gains}.",
+        constrained=True,
+    ) as picture:
+        colours = theme_colours(picture.theme)
+        panels = picture.subplots(1, len(sites), sharey=True, squeeze=False)[0]
+        for axes, site in zip(panels, sites, strict=True):
+            mine = [one for one in several if one.site == site]
+            for one, line in zip(mine, LINES * len(mine), strict=False):
+                words = f"{NAMES[one.method]} {signed(one.gain)}"
+                axes.plot(one.fractions, one.scores.mean(0), color=site_colour_of(site), linestyle=line, label=words)
+            axes.plot(mine[0].fractions, mine[0].random.mean(0), color=colours.muted, linestyle="--", linewidth=1.2)
+            axes.set_title(site, loc="left", fontweight="bold")
+            axes.set_xlabel(f"share of the photo that is {'gone' if deletion else 'back'}", fontsize=SMALL)
+            axes.set_xlim(0, 1)
+            axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+            axes.legend(loc="upper right", handlelength=1.6, borderaxespad=0.1)
+        room = 1.05 + 0.13 * len({one.method for one in several})  # for the legend, above all curves
+        panels[0].set_ylim(0, room * max(float(one.scores.mean(0).max()) for one in several))
+        panels[0].set_yticks([tick for tick in panels[0].get_yticks() if 0 <= tick <= 1])
+        panels[0].set_ylabel("probability of the target")
+    return picture
+
+
+def sanity_curves(sanity: Sanity, *, theme: Theme | None = None) -> Picture:
+    """Draw how much of the maps is left while the net forgets, one panel per method, one line per site."""
+    curves = {(method, site): sanity.curve(method, site) for method in sanity.methods for site in sanity.sites}
+    ends = "; ".join(
+        f"{NAMES[method]} at {site} from {short(curve[0].value)} to {short(curve[-1].value)}"
+        for (method, site), curve in curves.items()
+    )
+    levels = (AS_GIVEN, *sanity.levels)
+    across = min(len(sanity.methods), 3)
+    down = ceil(len(sanity.methods) / across)
+    with new_picture(
+        WIDTH,
+        3.0 * down + 0.3,
+        theme,
+        title="The sanity check: what is left of a map when the net forgets, from the logits to the stem",
+        caption=(
+            f"Rank correlation with the map of the net {AS_GIVEN}, mean of {len(sanity.photos)} photos; bands are 95% "
+            "intervals. From left to right one more part of the net has random weights. A line that stays high belongs "
+            "to a map that hardly depends on the weights."
+        ),
+        alt=f"Rank correlation with the map {AS_GIVEN}, after the logits and after everything is random: {ends}.",
+    ) as picture:
+        muted = theme_colours(picture.theme).muted
+        lowest = min(min(one.low for one in curve) for curve in curves.values())
+        wide = (WIDTH - 0.75 - 0.3 * across) / across
+        for number, method in enumerate(sanity.methods):
+            row, column = divmod(number, across)
+            axes = picture.inches(0.65 + column * (wide + 0.3), 0.25 + row * 3.0, wide, 1.85, label=method)
+            axes.axhline(0, color=muted, linestyle="--", linewidth=1)
+            for site in sanity.sites:
+                curve, colour = curves[method, site], site_colour_of(site)
+                low, high = [1.0, *(one.low for one in curve)], [1.0, *(one.high for one in curve)]
+                axes.fill_between(range(len(levels)), low, high, color=colour, alpha=0.16, linewidth=0)
+                axes.plot(range(len(levels)), [1.0, *(one.value for one in curve)], "o-", color=colour, markersize=3.5)
+            axes.set_title(NAMES[method], loc="left", fontweight="bold")
+            axes.set_ylim(min(-0.1, lowest), 1.05)
+            axes.set_xticks(range(len(levels)), levels, rotation=90)
+            if column:
+                axes.tick_params(labelleft=False)
+            else:
+                axes.set_ylabel("rank correlation")
+        draw_site_legend(picture, sanity.sites, 3.0 * down + 0.06)
+    return picture
+
+
+def _check(several: Sequence[object]) -> None:
+    if not several:
+        raise ValueError("There is nothing to draw: an empty list was given.")

@@ -1,0 +1,249 @@
+"""Draw a whole net: stem, stages with their exchanges, transitions, head; by stages or by modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from hrnet_viz.canvas.colours import STEM_COLOUR, Theme, branch_colour, tint
+from hrnet_viz.canvas.diagrams.geometry import Place, Point, straight, swing, text_width, towards
+from hrnet_viz.canvas.diagrams.head import draw_head
+from hrnet_viz.canvas.diagrams.layout import (
+    LANES_TOP,
+    MARGIN,
+    PADDING,
+    SMALL,
+    SUM,
+    Column,
+    Ends,
+    arrange,
+    box_width,
+    size_text,
+)
+from hrnet_viz.canvas.diagrams.legend import Sign, draw_legend, draw_title
+from hrnet_viz.canvas.diagrams.marks import LINE_HEIGHT, STREAM, THIN, Marks, facts, inner_sites, site_colour
+from hrnet_viz.canvas.diagrams.overlay import Overlay
+from hrnet_viz.canvas.diagrams.sheet import Sheet
+from hrnet_viz.network.plan import INPUT
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.plan import Plan
+    from hrnet_viz.sites import Site
+
+Detail = Literal["stages", "modules"]
+
+
+def draw_net(plan: Plan, size: tuple[int, int], detail: Detail, theme: Theme, *, overlay: Overlay, title: str) -> Marks:
+    """Draw a net on a slide.
+
+    Args:
+        plan: of the net.
+        size: height and width of the photo in px.
+        detail: one column per stage or per module.
+        theme: colours of the page.
+        overlay: what is laid over the sites.
+        title: what stands above.
+    """
+    drawing = NetDrawing(plan, size, detail, theme, overlay)
+    drawing.draw_lanes()
+    drawing.draw_start()
+    for number in range(len(drawing.columns)):
+        drawing.draw_module(number, drawing.hand_over(number))
+    if drawing.has_head:
+        draw_head(drawing)
+    drawing.draw_headings()
+    drawing.draw_explanations(title)
+    return drawing.marks
+
+
+def find_columns(plan: Plan, detail: Detail) -> tuple[Column, ...]:
+    """Give the columns of a net: its modules, or per stage the last of them for all."""
+    modules = list(dict.fromkeys((site.stage or 0, site.module or 0) for site in plan.select(kind="branch")))
+    if detail == "modules":
+        return tuple(Column(stage, module) for stage, module in modules)
+    return tuple(Column(stage, module, module + 1) for stage, module in dict(modules).items())
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A stream on its way into a branch: from which thing and place, and the site that the line is, "" for none."""
+
+    source: str
+    start: Point
+    site: str = ""
+
+
+class NetDrawing:
+    """A sheet, where things go on it, and where the streams have come to.
+
+    Attributes:
+        plan: of the net.
+        layout: where things go.
+        marks: what draws them.
+        streams: per branch the last thing on its stream, and where the stream leaves it.
+    """
+
+    def __init__(self, plan: Plan, size: tuple[int, int], detail: Detail, theme: Theme, overlay: Overlay) -> None:
+        """Arrange the net on an empty sheet."""
+        self.plan, self.size, self.detail, self.overlay = plan, size, detail, overlay
+        self.has_head = "head.incre0" in plan.sites
+        self.columns = find_columns(plan, detail)
+        self.branches = len(self.branch_sites(self.columns[-1]))
+        self.layout = arrange(self.columns, self.widths(), self.branches)
+        self.em = self.layout.em
+        self.sheet = Sheet(plan.owner, theme)
+        self.marks = Marks(self.sheet, plan, size, overlay, self.em)
+        self.streams: list[tuple[str, Point]] = []
+
+    def branch_sites(self, column: Column) -> tuple[Site, ...]:
+        """Give the branches of a column's module."""
+        return self.plan.select(kind="branch", stage=column.stage, module=column.module)
+
+    def widths(self) -> dict[str, float]:
+        """Give the em that each kind of box needs."""
+        sites, overlay = self.plan.sites, self.overlay
+
+        def width(names: list[str], heading: str = "") -> float:
+            texts = [overlay.words_for(name) or facts(sites[name], self.size) for name in names]
+            bold = [heading] if heading else [text[0] for text in texts]  # as ``Marks.box`` writes it
+            plain = [line for text in texts for line in (text if heading else text[1:])]
+            return max(box_width(bold), *(text_width(line) + PADDING for line in plain), 0.0)
+
+        found = {"stem": width(["stem"], "stem"), "stage1": width(["stage1"], "stage 1")}
+        found["branch"] = width([site.name for column in self.columns for site in self.branch_sites(column)])
+        outs = [f"{column.scope}.out{b}" for column in self.columns for b in range(len(self.branch_sites(column)))]
+        if any(name in overlay.pictures or name in overlay.words for name in outs):
+            found["out"] = width(outs)
+        if self.has_head:
+            found["incre"] = width([f"head.incre{branch}" for branch in range(self.branches)])
+            found["final"] = width(["head.final"], "final")
+        return found
+
+    def box_height(self, lines: int) -> float:
+        """Give the height of a box with that many lines."""
+        return (lines * LINE_HEIGHT + 0.5) * self.em
+
+    def column_box(self, name: str, ends: Ends, branch: int, lines: int = 2) -> Place:
+        """Give the place of a box in a column and a row; a picture may be as high as the row allows."""
+        height = 2 * (self.layout.row(0) - self.layout.lanes[0].top[1] - 3)
+        if name not in self.overlay.pictures:
+            height = min(self.box_height(lines), height)
+        return Place(sum(ends) / 2, self.layout.row(branch), ends[1] - ends[0], height)
+
+    def draw_lanes(self) -> None:
+        """Draw the rows and say what resolution they are."""
+        sites = self.branch_sites(self.columns[-1])
+        words = [f"stride {site.stride} · {size_text(site, self.size)}" for site in sites]
+        room = self.layout.edges["stage1"][1] - MARGIN - 2  # then the transition's line comes down
+        size = min(SMALL, room / max(map(text_width, words)))
+        for branch, (lane, text) in enumerate(zip(self.layout.lanes, words, strict=True)):
+            self.sheet.box(f"row{branch}", lane, fill=tint(branch_colour(branch), self.sheet.theme, 0.11))
+            self.sheet.text(f"row{branch} label", (MARGIN + 2, lane.bottom[1] - 9), text, size=size)
+
+    def draw_start(self) -> None:
+        """Draw photo, stem and stage 1."""
+        sheet, marks, edges = self.sheet, self.marks, self.layout.edges
+        stem = marks.box("stem", self.column_box("stem", edges["stem"], 0, 3), STEM_COLOUR, heading="stem")
+        height = self.box_height(2)
+        width = max((text_width(marks.facts(INPUT)[1]) + PADDING) * self.em, stem.width)
+        photo = Place(MARGIN + width / 2, LANES_TOP - 9 - height / 2, width, height)
+        photo = marks.box(INPUT, photo, STEM_COLOUR)
+        way = straight((stem.x, photo.bottom[1]), stem.top)
+        sheet.curve((INPUT, "stem"), way, colour=STEM_COLOUR, thickness=STREAM, arrow=7)
+        stage1 = marks.box("stage1", self.column_box("stage1", edges["stage1"], 0, 3), STEM_COLOUR, heading="stage 1")
+        sheet.curve(("stem", "stage1"), straight(stem.right, stage1.left), colour=STEM_COLOUR, thickness=STREAM)
+        self.streams = [("stage1", stage1.right)]
+
+    def hand_over(self, number: int) -> list[Arrival]:
+        """Bring the streams to a column: through a small square where a transition computes something."""
+        column = self.columns[number]
+        starts = number == 0 or self.columns[number - 1].stage != column.stage
+        arrivals = []
+        for branch in range(len(self.branch_sites(column))):
+            source, start = self.streams[min(branch, len(self.streams) - 1)]
+            name = f"transition{column.stage - 1}.branch{branch}" if starts else ""
+            if name and inner_sites(self.plan, name):
+                square = 0.75 * self.em
+                middle = self.layout.boxes[number][0] - 0.9 * self.em
+                place = Place(middle, self.layout.row(branch), square, square)
+                colour = site_colour(self.plan.sites[source])
+                thickness = STREAM if start[1] == place.y else 2.2
+                self.sheet.curve((source, name), swing(start, place.left), colour=colour, thickness=thickness)
+                self.marks.square(name, place, branch_colour(branch))
+                arrivals.append(Arrival(name, place.right))
+            else:
+                arrivals.append(Arrival(source, start, name))
+        return arrivals
+
+    def draw_module(self, number: int, arrivals: list[Arrival]) -> None:
+        """Draw the branches of a module and its exchange."""
+        column, layout, marks = self.columns[number], self.layout, self.marks
+        boxes = []
+        for branch, arrival in enumerate(arrivals):
+            name, colour = f"{column.scope}.branch{branch}", branch_colour(branch)
+            box = marks.box(name, self.column_box(name, layout.boxes[number], branch), colour)
+            boxes.append(box)
+            self.draw_stream((arrival.source, name), arrival.start, box.left, colour, arrival.site)
+        self.streams = []
+        for i in range(len(boxes)):
+            total, out, at = f"{column.scope}.sum{i}", f"{column.scope}.out{i}", (layout.sums[number], layout.row(i))
+            names = (total,) if layout.outs else (total, out)
+            circle = marks.circle(names, at, SUM * self.em, branch_colour(i))
+            for j, box in enumerate(boxes):
+                # Lines that go up leave a little higher than those that go down, so that none hides another.
+                start = (box.right[0], box.y + 0.3 * self.em * (i - j))
+                ends, way = (f"{column.scope}.branch{j}", names[-1]), straight(start, towards(start, circle))
+                thickness = STREAM if i == j else THIN
+                marks.path(f"{column.scope}.fuse{i}<-{j}", ends, way, branch_colour(j), thickness=thickness)
+            last = circle
+            if layout.outs:
+                last = marks.box(out, self.column_box(out, layout.outs[number], i), branch_colour(i))
+                self.draw_stream((total, out), circle.right, last.left, branch_colour(i))
+            self.streams.append((out, last.right))
+
+    def draw_stream(self, ends: tuple[str, str], start: Point, end: Point, colour: str, site: str = "") -> None:
+        """Draw a piece of a stream, which may itself be a site: a transition that hands it on."""
+        if site:
+            self.marks.path(site, ends, straight(start, end), colour, thickness=STREAM)
+        else:
+            self.sheet.curve(ends, straight(start, end), colour=colour, thickness=STREAM)
+
+    def draw_headings(self) -> None:
+        """Name stages and modules above the rows."""
+        layout, sheet = self.layout, self.sheet
+        size = min(max(self.em * 1.1, SMALL), 17.0)
+        for stage in dict.fromkeys(column.stage for column in self.columns):
+            numbers = [k for k, column in enumerate(self.columns) if column.stage == stage]
+            self.draw_heading(f"stage {stage}", layout.boxes[numbers[0]][0], layout.column_end(numbers[-1]), size)
+            for k in numbers:
+                column = self.columns[k]
+                words = f"{column.stage}.{column.module}"
+                if self.detail == "stages":
+                    words = "1 module" if column.modules == 1 else f"{column.modules} modules"
+                at = ((layout.boxes[k][0] + layout.column_end(k)) / 2, LANES_TOP - 0.8 * size)
+                name = f"{column.scope} heading"
+                sheet.text(name, at, words, size=max(self.em, 11.0), align="center", ink=sheet.colours.muted)
+        if self.has_head:
+            self.draw_heading("head", layout.edges["incre"][0], layout.edges["final"][1], size)
+
+    def draw_heading(self, words: str, left: float, right: float, size: float) -> None:
+        """Write over a group of columns and rule it off."""
+        y = LANES_TOP - 10 - 1.8 * size
+        self.sheet.text(f"{words} heading", ((left + right) / 2, y), words, size=size, align="center", bold=True)
+        y += size * 0.75
+        self.sheet.rule((left, y), (right, y), colour=self.sheet.colours.muted)
+
+    def draw_explanations(self, title: str) -> None:
+        """Write the title, and explain the marks and the scale of what is laid over them."""
+        inside = inner_sites(self.plan, self.branch_sites(self.columns[0])[0].name)
+        blocks = len({site.inner.split(".")[0] for site in inside})
+        columns: list[list[tuple[Sign, str]]] = [
+            [("stream", "same resolution"), ("box", f"branch: {blocks} residual blocks")],
+            [("sum", "sum over all paths, then ReLU"), ("square", "transition: 3×3 conv, BN, ReLU")],
+            [
+                ("finer", "to a finer row: 1×1 conv, BN, nearest"),
+                ("coarser", "to a coarser row: strided 3×3 convs, BN"),
+            ],
+        ]
+        draw_legend(self.sheet, columns, (MARGIN + 2, self.layout.lanes[-1].bottom[1] + 26), SMALL)
+        draw_title(self.marks, title, SMALL)

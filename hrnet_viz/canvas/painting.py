@@ -1,0 +1,138 @@
+"""One map on its axes: numbers written shortly, limits of a scale, square-edged cells, a bar with raw numbers."""
+
+from __future__ import annotations
+
+from math import floor, isfinite, log10
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
+from matplotlib.image import AxesImage
+from matplotlib.ticker import FixedLocator, NullLocator
+from numpy.typing import ArrayLike
+
+from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, Theme, theme_colours
+
+NOTHING = 1e-200  # range of a scale of which only the 0 is ever used
+
+
+def short(value: float, digits: int = 2) -> str:
+    """Write a number shortly: 1.2, 0.034, 340, 3.4e+06, with a real minus sign."""
+    if not isfinite(value):
+        return {"inf": "∞", "-inf": "−∞"}.get(str(float(value)), "not a number")
+    if value == 0:
+        return "0"
+    size = abs(float(f"{value:.{digits - 1}e}"))
+    if size >= 1e-3 and abs(value) < 1e4:
+        text = f"{value:.{max(digits - 1 - floor(log10(size)), 0)}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{exponent}"
+    return text.replace("-", "−", 1) if value < 0 else text
+
+
+def map_limits(values: ArrayLike, *, signed: bool) -> tuple[float, float]:
+    """Give the limits of a colour scale: least and greatest finite value, made symmetric about 0 if signed."""
+    array = np.asarray(values, dtype=float)
+    finite = array[np.isfinite(array)]
+    if finite.size == 0:
+        return (-1.0, 1.0) if signed else (0.0, 1.0)
+    low, high = float(finite.min()), float(finite.max())
+    if signed:
+        high = max(abs(low), abs(high))
+        low = -high
+    return low, high
+
+
+def show_map(
+    axes: Axes,
+    values: ArrayLike,
+    *,
+    signed: bool = False,
+    vmin: float | None = None,
+    vmax: float | None = None,
+    extent: tuple[float, float, float, float] | None = None,
+    frame: str | None = None,
+) -> AxesImage:
+    """Draw one map with square-edged cells, no ticks and, if asked for, a coloured frame.
+
+    Args:
+        axes: where.
+        values: (H, W), a row per row of cells.
+        signed: use the signed colours, symmetric about 0; the larger of the two limits counts for both.
+        vmin: lower end of the colours; the least value if None.
+        vmax: upper end of the colours; the greatest value if None.
+        extent: (left, right, bottom, top) in photo pixels, to lay it over a photo.
+        frame: colour of the frame; none if None.
+
+    Returns:
+        What ``colour_bar`` needs. A value that is not finite is drawn in the fault colour.
+    """
+    array = np.asarray(values, dtype=float)
+    if array.ndim != 2:
+        raise ValueError(f"show_map draws one map (H, W); this array has shape {array.shape}. Choose a channel first.")
+    low, high = map_limits(array, signed=False)
+    low, high = low if vmin is None else vmin, high if vmax is None else vmax
+    if signed:
+        low, high = map_limits([low, high], signed=True)
+    if low == high:  # a constant map; matplotlib would make up a range around it
+        low, high = min(low, 0.0), max(high, 0.0) or NOTHING
+    theme: Theme = getattr(axes.figure.canvas.figure, "theme", "light")
+    colours = (SIGNED if signed else SEQUENTIAL).with_extremes(bad=theme_colours(theme).fault)
+    image = axes.imshow(array, cmap=colours, vmin=low, vmax=high, interpolation="nearest", extent=extent, aspect="auto")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    outline(axes, frame)
+    return image
+
+
+def outline(axes: Axes, colour: str | None, width: float = 1.5) -> None:
+    """Frame axes in a colour, or take their frame away."""
+    for spine in axes.spines.values():
+        spine.set_visible(colour is not None)
+        if colour is not None:
+            spine.set(color=colour, linewidth=width)
+
+
+def colour_bar(
+    image: AxesImage,
+    cax: Axes | None = None,
+    *,
+    beside: Axes | None = None,
+    label: str = "",
+    orientation: Literal["vertical", "horizontal"] = "vertical",
+    digits: int = 2,
+) -> Colorbar:
+    """Draw a colour bar with the raw numbers of its ends, and 0 where it lies between them.
+
+    Args:
+        image: what ``show_map`` gave.
+        cax: axes to draw it in; or
+        beside: axes to take the room for it from.
+        label: what the numbers are.
+        orientation: "vertical" or "horizontal".
+        digits: significant digits of the numbers.
+    """
+    beside = beside or image.axes
+    bar: Colorbar = beside.figure.canvas.figure.colorbar(
+        image, cax=cax, ax=None if cax else beside, orientation=orientation
+    )
+    low, high = (end or 0.0 for end in image.get_clim())
+    room = max(bar.ax.bbox.width, bar.ax.bbox.height) / beside.figure.dpi
+    close = (high - low) * (0.5 if orientation == "horizontal" else 0.17) / room  # nearer than this, numbers collide
+    numbers = [low] if high - low <= 2 * NOTHING else [low, *([0.0] if low + close < 0 < high - close else []), high]
+    axis = bar.ax.xaxis if orientation == "horizontal" else bar.ax.yaxis
+    axis.set_major_locator(FixedLocator(numbers))
+    axis.set_minor_locator(NullLocator())
+    bar.set_ticks(numbers, labels=[short(number, digits) for number in numbers])
+    if orientation == "horizontal":  # numbers at the ends stay within the bar, so that neighbours don't collide
+        labels = axis.get_ticklabels()
+        labels[-1].set_horizontalalignment("right")
+        labels[0].set_horizontalalignment("left")
+    axis.set_tick_params(length=2, pad=2)
+    if label:
+        bar.set_label(label)
+    bar.outline.set_visible(False)
+    return bar

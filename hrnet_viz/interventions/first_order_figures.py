@@ -1,0 +1,148 @@
+"""Predicted against measured effects of edits: on the diagonal where gradient x path tells the truth."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+
+from hrnet_viz.canvas.sources import count
+from hrnet_viz.canvas.style import (
+    HEAD_COLOUR,
+    MARGIN,
+    NORMAL,
+    SMALL,
+    Picture,
+    Theme,
+    branch_colour,
+    new_picture,
+    short,
+    theme_colours,
+)
+from hrnet_viz.interventions.effect_figures import say_how
+from hrnet_viz.interventions.first_order import Forecast
+from hrnet_viz.sites import Site
+
+WIDTH, SIDE = 10.0, 4.6  # in
+LEFT, BELOW = 0.75, 0.55
+FACT, MISS = 0.24, 0.38  # in, for one of each
+MARKERS = {2: "^", 3: "s", 4: "o"}
+
+
+def forecast_scatter(forecast: Forecast, *, misses: int = 3, theme: Theme | None = None) -> Picture:
+    """Draw each edit as a point: to the right what was predicted, upwards what was measured.
+
+    Args:
+        forecast: what ``hv.interventions.forecast`` gave.
+        misses: how many of the worst predictions to name.
+        theme: "light" or "dark"; the default theme if None.
+    """
+    facts = _facts(forecast)
+    caption = (
+        "Predicted: gradient × what the edit changes, from one forward and one backward pass. Measured: the edit made. "
+        "On the dashed line the two agree."
+    )
+    with new_picture(
+        WIDTH,
+        SIDE + BELOW,
+        theme,
+        title=f"Predicted and measured effect on the score, each part {say_how(forecast.how)}",
+        caption=caption,
+        alt=f"Scatter of {count(forecast.predicted.numel(), 'edit')}. {' '.join(facts)} {_told(forecast, misses)}",
+    ) as picture:
+        axes = picture.inches(MARGIN + LEFT, 0.05, SIDE, SIDE - 0.05, label="scatter")
+        _draw_points(axes, forecast, picture.theme)
+        _name_misses(axes, forecast, misses, picture.theme)
+        left = MARGIN + LEFT + SIDE + 0.45
+        for number, fact in enumerate(facts):
+            picture.write(left, 0.1 + FACT * number, fact, fontsize=NORMAL)
+        top = 0.1 + FACT * len(facts) + 0.15
+        picture.write(left, top, "furthest off", fontsize=NORMAL, fontweight="bold")
+        for number, miss in enumerate(forecast.misses(misses)):
+            whose = f" of {miss.photo}" if len(forecast.photos) > 1 else ""
+            numbers = f"predicted {short(miss.predicted)}, measured {short(miss.measured)}"
+            words = f"{number + 1}  {miss.item}{whose}\n    {numbers}"
+            picture.write(left, top + 0.24 + MISS * number, words, fontsize=SMALL)
+    return picture
+
+
+def _draw_points(axes: Axes, forecast: Forecast, theme: Theme) -> None:
+    colours = theme_colours(theme)
+    everything = [*forecast.predicted.flatten().tolist(), *forecast.measured.flatten().tolist(), 0.0]
+    low, high = min(everything), max(everything)
+    room = ((high - low) or 1.0) * 0.07
+    axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
+    axes.set(xlabel="predicted change of the score", ylabel="measured change of the score")
+    axes.locator_params(nbins=6)
+    axes.axline((0, 0), slope=1, color=colours.ink, linestyle="--", linewidth=1)
+    axes.axhline(0, color=colours.grid, linewidth=0.8, zorder=0)
+    axes.axvline(0, color=colours.grid, linewidth=0.8, zorder=0)
+    for number, site in enumerate(forecast.places):
+        branch = _branch(site)
+        axes.plot(
+            forecast.predicted[:, number].numpy(),
+            forecast.measured[:, number].numpy(),
+            MARKERS.get(site.stage or 0, "D"),
+            color=HEAD_COLOUR if branch is None else branch_colour(branch),
+            markersize=5,
+            markeredgewidth=0,
+            alpha=0.75,
+        )
+    stages = {
+        f"stage {stage}": (marker, colours.muted)
+        for stage, marker in MARKERS.items()
+        if any(site.stage == stage for site in forecast.places)
+    }
+    branches = {branch for site in forecast.places if (branch := _branch(site)) is not None}
+    sources = {f"from branch {branch}": ("o", branch_colour(branch)) for branch in sorted(branches)}
+    for where, entries in ((1.06, stages), (1.34, sources)):
+        plain: dict[str, Any] = {"linestyle": "none", "markersize": 5}
+        handles = [
+            Line2D([], [], marker=marker, color=colour, label=label, **plain)
+            for label, (marker, colour) in entries.items()
+        ]
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (where, -0.02), "borderaxespad": 0}
+        # axes.legend would replace the first one by the second
+        axes.add_artist(Legend(axes, handles, list(entries), bbox_transform=axes.transAxes, **place))
+
+
+def _branch(site: Site) -> int | None:
+    """Give the branch that a tensor comes from, which for a path is its source."""
+    return site.source if site.source is not None else site.branch
+
+
+def _name_misses(axes: Axes, forecast: Forecast, misses: int, theme: Theme) -> None:
+    for number, miss in enumerate(forecast.misses(misses), start=1):
+        axes.annotate(
+            str(number),
+            (miss.predicted, miss.measured),
+            (6, 5),
+            textcoords="offset points",
+            fontsize=SMALL,
+            fontweight="bold",
+            color=theme_colours(theme).fault,
+        )
+
+
+def _facts(forecast: Forecast) -> list[str]:
+    def told(value: float) -> str:
+        return f"{value:.2f}".replace("-", "−") if isfinite(value) else "not defined"
+
+    edits = count(len(forecast.items), "edit")
+    return [
+        f"{edits} of {count(len(forecast.photos), 'photo')}",
+        f"correlation {told(forecast.correlation)}, of ranks {told(forecast.rank_correlation)}",
+        f"direction right for {forecast.sign_agreement:.0%}",
+        *(f"stage {stage}: correlation {told(value)}" for stage, value in forecast.by_stage().items()),
+    ]
+
+
+def _told(forecast: Forecast, misses: int) -> str:
+    told = [
+        f"{miss.item} of {miss.photo}, {short(miss.predicted)} predicted and {short(miss.measured)} measured"
+        for miss in forecast.misses(misses)
+    ]
+    return f"Furthest off: {'; '.join(told)}." if told else ""

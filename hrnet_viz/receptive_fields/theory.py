@@ -1,0 +1,273 @@
+"""The theoretical receptive field: which photo pixels a cell is computed from at all, over all paths.
+
+Rows and columns are alike and independent, so this is arithmetic with intervals along one axis. It walks the plan with
+every landmark opened up and follows for each cell the first and the last pixel that it depends on: a convolution takes
+the first of its window's first cell and the last of its last, a nearest resize looks up where each cell comes from, and
+a sum takes the hull of what is added. Source: Araujo et al. 2019, "Computing receptive fields of convolutional neural
+networks", "Arbitrary computation graphs", here without the assumption that all paths have the same stride and centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from hrnet_viz.exchanges.kept import cut_paths, kept_exchanges, reaching_sites
+from hrnet_viz.network.plan import INPUT, Plan, Step
+from hrnet_viz.photos.preparation import check_size
+from hrnet_viz.sites import Site, quote, read_integer
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
+
+Interval: TypeAlias = tuple[int, int]
+"""First and last pixel along an axis, both included."""
+Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
+"""First and last pixel of every cell along an axis."""
+
+COARSEST = 32
+"""Stride of the lowest resolution; the pattern of fields repeats after as many pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of photo pixels, all four ends included."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return self.bottom - self.top + 1
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return self.right - self.left + 1
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The field of a site on an unbounded photo whose sides are multiples of 32.
+
+    Up-sampled paths make it depend a little on the cell: it repeats every 32 pixels, not at every cell.
+
+    Attributes:
+        site: the site.
+        stride: photo pixels from one cell to the next; None where a cell is computed from the whole photo.
+        fields: first and last pixel of cells 0, 1, ... of one period, in pixels of the photo as the net sees it; a
+            negative number lies in the padding. () where a cell is computed from the whole photo.
+        exchanges: modules whose exchange is kept.
+    """
+
+    site: Site
+    stride: int | None
+    fields: tuple[Interval, ...]
+    exchanges: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether a cell is computed from the whole photo, however large."""
+        return not self.fields
+
+    @property
+    def size(self) -> int | None:
+        """Pixels along a side, of the cell with the largest field; None for the whole photo."""
+        return max((last - first + 1 for first, last in self.fields), default=None)
+
+    @property
+    def offset(self) -> float | None:
+        """Pixel at the middle of the field of cell 0, counted from the photo's first; None for the whole photo."""
+        return sum(self.fields[0]) / 2 if self.fields else None
+
+    def interval(self, cell: int) -> Interval | None:
+        """Give first and last pixel of a cell along an axis, on an unbounded photo; None for the whole photo."""
+        if not self.fields:
+            return None
+        period, phase = divmod(cell, len(self.fields))
+        first, last = self.fields[phase]
+        return first + period * COARSEST, last + period * COARSEST
+
+    def __repr__(self) -> str:
+        what = "the whole photo" if self.whole else f"{self.size} x {self.size} px every {self.stride} px"
+        return f"ReceptiveField({self.site.name}: {what})"
+
+
+def receptive_field(net: HRNet, site: str | Site, *, exchanges: int | None = None) -> ReceptiveField:
+    """Compute size, stride and place of a site's receptive field over all paths that lead to it.
+
+    Args:
+        net: the net.
+        site: any site.
+        exchanges: how many exchanges are kept: 0, 1 (the last), 3 (the last of each stage) or all; None for all.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: another number of exchanges.
+    """
+    found = net.plan.sites[net.plan.resolve(site)]
+    kept = kept_exchanges(net.plan, exchanges)
+    if found.stride is None:
+        return ReceptiveField(found, None, (), kept)
+    period = COARSEST // found.stride
+    side = 16 * COARSEST
+    while True:
+        first, last = trace_intervals(net, found.name, side, exchanges=exchanges)
+        start = side // COARSEST // 2 * period  # a period in the middle
+        middle = slice(start, start + period)
+        # An end at the border may have been cut off there; one inside has not.
+        if first[middle].min() > 0 and last[middle].max() < side - 1:
+            break
+        side *= 2
+    shift = start * found.stride
+    ends = zip((first[middle] - shift).tolist(), (last[middle] - shift).tolist(), strict=True)
+    return ReceptiveField(found, found.stride, tuple(ends), kept)
+
+
+def receptive_box(
+    net: HRNet,
+    site: str | Site,
+    cell: tuple[int, int] | None,
+    size: tuple[int, int],
+    *,
+    exchanges: int | None = None,
+) -> Box:
+    """Give the smallest rectangle of a photo that holds everything a cell is computed from, for photos of any size.
+
+    Args:
+        net: the net.
+        site: any site.
+        cell: row and column of the cell; None for the one in the middle.
+        size: height and width of the photo as the net sees it.
+        exchanges: how many exchanges are kept, as for ``receptive_field``.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: a cell that the site does not have for such photos.
+    """
+    found, size = net.plan.sites[net.plan.resolve(site)], check_size(size)
+    if found.stride is None:
+        return Box(0, size[0] - 1, 0, size[1] - 1)
+    row, column = check_cell(found, cell, size)
+    (tops, bottoms), (lefts, rights) = (trace_intervals(net, found.name, side, exchanges=exchanges) for side in size)
+    return Box(int(tops[row]), int(bottoms[row]), int(lefts[column]), int(rights[column]))
+
+
+def check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) -> tuple[int, int]:
+    """Give row and column of a cell, by default of the one in the middle.
+
+    Raises:
+        ValueError: a cell that is not there.
+    """
+    stride = site.stride or 1
+    rows, columns = (ceil(side / stride) for side in size)
+    if cell is None:
+        return rows // 2, columns // 2
+    given: Any = cell  # a caller without a type checker may give anything
+    pair = tuple(map(read_integer, given)) if isinstance(given, list | tuple) else ()
+    if len(pair) != 2 or None in pair:
+        raise ValueError(f"cell={quote(given)} was given; (row, column) was expected, whole numbers counted from 0.")
+    row, column = (int(number or 0) for number in pair)
+    if not (0 <= row < rows and 0 <= column < columns):
+        raise ValueError(
+            f"The cell {(row, column)} of '{site.name}' was asked for; for a photo of {size[0]} x {size[1]} px it has "
+            f"{rows} x {columns} cells, counted from 0."
+        )
+    return row, column
+
+
+def trace_intervals(net: HRNet, site: str, side: int, *, exchanges: int | None = None) -> Ends:
+    """Give the first and the last pixel that every cell of a site depends on, along an axis of ``side`` pixels.
+
+    Pixels that padding stands for don't count, so the ends stay within the photo.
+    """
+    plan = net.plan
+    cut = cut_paths(plan, exchanges)
+    pixels = np.arange(side)
+    ends: dict[str, Ends] = {INPUT: (pixels, pixels)}
+    for step in _steps_to(plan, site, cut):
+        sources = [ends[source] for source in step.inputs if source not in cut]
+        if step.operation == "add":
+            firsts, lasts = zip(*sources, strict=True)
+            ends[step.name] = np.minimum.reduce(firsts), np.maximum.reduce(lasts)
+        elif step.operation == "view":
+            ends[step.name] = sources[0]
+        else:
+            cells = ceil(side / (step.site.stride or side))
+            ends[step.name] = _through(net.get_submodule(step.target), step, sources[0], cells)
+    return ends[site]
+
+
+def _steps_to(plan: Plan, site: str, cut: frozenset[str]) -> list[Step]:
+    """Give the single operations that a site needs, in order."""
+    needed = {site}
+    steps = []
+    for step in reversed(plan.expand(plan.sites)):
+        if step.name in needed:
+            needed.update(source for source in step.inputs if source not in cut)
+            steps.append(step)
+    return steps[::-1]
+
+
+def _through(module: nn.Module, step: Step, source: Ends, cells: int) -> Ends:
+    first, last = source
+    n = len(first)
+    if isinstance(module, nn.Conv2d):
+        kernel, stride, padding = module.kernel_size[0], module.stride[0], int(module.padding[0])
+        start = np.arange(cells) * stride - padding
+        # Ends grow with the cell, so those of a window are the first of its first cell and the last of its last.
+        return first[start.clip(0, n - 1)], last[(start + kernel - 1).clip(0, n - 1)]
+    if step.sized:
+        looked_up = torch.arange(n, dtype=torch.float64).view(1, 1, n, 1)
+        came_from = functional.interpolate(looked_up, size=(cells, 1), mode="nearest").flatten().long().numpy()
+        return first[came_from], last[came_from]
+    if isinstance(module, (nn.BatchNorm2d, nn.ReLU)) or not list(module.parameters()):
+        return (first, last) if len(first) == cells else (first[:1], last[-1:])
+    raise TypeError(f"{type(module).__name__} at '{step.name}' is not known to receptive-field arithmetic.")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What reaches a site at all when some exchanges are kept.
+
+    Attributes:
+        site: the site.
+        kept: modules whose exchange is kept.
+        sites: the landmarks that reach it, in plan order.
+        field: which pixels do.
+    """
+
+    site: Site
+    kept: tuple[str, ...]
+    sites: tuple[str, ...]
+    field: ReceptiveField
+
+    def __repr__(self) -> str:
+        return f"Reach({self.site.name} with {len(self.kept)} exchanges: {len(self.sites)} landmarks, {self.field!r})"
+
+
+def reach(net: HRNet, site: str | Site, exchanges: int | None = None) -> Reach:
+    """Tell which landmarks and which pixels reach a site when 0, 1, 3 or all exchanges are kept.
+
+    Args:
+        net: the net.
+        site: any site.
+        exchanges: 0 for none, 1 for the last, 3 for the last of each stage, or the number of all; None for all. One
+            that is taken away keeps its identity paths; transitions and head stay.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: another number of exchanges.
+    """
+    field = receptive_field(net, site, exchanges=exchanges)
+    return Reach(field.site, field.exchanges, reaching_sites(net.plan, field.site.name, exchanges), field)

@@ -1,0 +1,1 @@
+"""Do class activation maps tell the truth? The study behind ``assets/faithfulness``."""

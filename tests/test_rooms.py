@@ -1,0 +1,45 @@
+"""Rooms are spoken of by name: each public name works and says what it is; naming one stays light."""
+
+import subprocess
+import sys
+
+import pytest
+
+import hrnet_viz as hv
+
+ROOMS = [hv, hv.activations, hv.exchanges, hv.receptive_fields, hv.heads, hv.attribution, hv.interventions, hv.figures]
+ROOMS = {room.__name__: room for room in [*ROOMS, hv.photos]}
+
+
+@pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
+def test_every_name_is_there_and_is_explained(room):
+    for name in room.__all__:
+        assert getattr(room, name).__doc__, f"{room.__name__}.{name} has no docstring"
+        assert name in dir(room)
+
+
+@pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
+def test_an_unknown_name_is_an_attribute_error(room):
+    with pytest.raises(AttributeError, match=f"'{room.__name__}' has no attribute 'nonsense'"):
+        room.nonsense  # noqa: B018  # reading it is the test
+
+
+def test_a_function_stays_a_function_when_its_file_is_imported_first():
+    code = "import hrnet_viz.exchanges.contributions, hrnet_viz as hv; print(callable(hv.exchanges.contributions))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_naming_a_room_imports_no_matplotlib():
+    rooms = ", ".join(f"hv.{room}" for room in ROOMS if room != "hrnet_viz").replace("hv.hrnet_viz.", "hv.")
+    code = f"import sys, hrnet_viz as hv; {rooms}; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_the_command_answers_a_wrong_variant_with_a_sentence():
+    done = subprocess.run(
+        [sys.executable, "-m", "hrnet_viz", "sites", "hrnet_w19"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("There is no HRNet variant 'hrnet_w19'.")
