@@ -7,6 +7,7 @@ from . import heads as heads
 from . import interventions as interventions
 from . import photos as photos
 from . import receptive_fields as receptive_fields
+from . import targets as targets
 from .attribution.cam import cam as cam
 from .attribution.cams import Cams as Cams
 from .devices import device as device

@@ -1,54 +1,154 @@
-"""Answer from the command line: ``python -m hrnet_viz variants`` and ``python -m hrnet_viz sites NAME``."""
+"""The one command, ``hrnet-viz`` or ``python -m hrnet_viz``: a wrong word is a sentence and exit status 2."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hrnet_viz.arguments import end_quietly_in_pipes
+from hrnet_viz.arguments import end_quietly_in_pipes, place, whole
+
+if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
+    from hrnet_viz.photos.photo import Photo
+
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hrnet_viz", description="Look at the published HRNet family.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    variants = commands.add_parser("variants", help="parameters and multiply-adds of all nine variants")
-    variants.add_argument("--size", type=int, nargs=2, default=(224, 224), metavar=("HEIGHT", "WIDTH"))
-    sites = commands.add_parser("sites", help="every named tensor of a variant")
-    sites.add_argument("variant")
-    sites.add_argument("--kind", help="only sites of this kind; 'inner' lists what lies inside the landmarks")
-    given = parser.parse_args(arguments)
+    """Run a command and return its exit status: 0, 1 if a photo was left out, 2 for an error, 130 after Ctrl-C."""
+    given = _parser().parse_args(arguments)
     try:
-        if given.command == "variants":
-            from hrnet_viz.network.counts import variants_table
-
-            sys.stdout.write(variants_table(*given.size) + "\n")
-        else:
-            sys.stdout.write(sites_table(given.variant, given.kind) + "\n")
-    except ValueError as error:
+        status: int = given.run(given) or 0
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return 0
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        return INTERRUPTED
+    return status
 
 
-def sites_table(variant: str, kind: str | None = None) -> str:
-    """List the sites of a variant with kind, channels, stride, published name and what they are computed from."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hrnet-viz", description="Look inside HRNet.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(run: Callable[[argparse.Namespace], int | None], words: str) -> argparse.ArgumentParser:
+        command: argparse.ArgumentParser = commands.add_parser(run.__name__[1:], help=words, description=words)
+        command.set_defaults(run=run)
+        return command
+
+    variants = add(_variants, "parameters and multiply-adds of all nine variants")
+    variants.add_argument("--size", type=int, nargs=2, default=(224, 224), metavar=("HEIGHT", "WIDTH"))
+
+    sites = add(_sites, "every named tensor of a variant")
+    sites.add_argument("variant")
+    sites.add_argument("--kind", help="only sites of this kind; 'inner' lists what lies inside the landmarks")
+
+    diagram = add(_diagram, "draw a variant, or the exchange of one of its modules")
+    diagram.add_argument("variant")
+    diagram.add_argument("--detail", default="modules", help="stages, modules, or the address of one: stage3.1")
+    diagram.add_argument("--theme", default="light", help="light or dark")
+    diagram.add_argument("--out", type=place(), help="file to write: .png, .svg, .pdf or .dot; VARIANT.png if not told")
+
+    predict = add(_predict, "what a net answers to photos")
+    explore = add(_explore, "write the explorer of a photo as one HTML file, and open it in the browser")
+    for command, number in ((predict, "+"), (explore, None)):
+        command.add_argument("photo", nargs=number, help="a file, or the name of a sample: cat")
+        command.add_argument("--net", default="teaching", help="what hv.load takes: teaching, hrnet_w18, a checkpoint")
+        command.add_argument("--name", help="variant of a checkpoint, such as hrnet_w18, where its file does not tell")
+    predict.add_argument("--top", type=whole(1), default=3, help="how many answers to list")
+    explore.add_argument("--out", type=place(ending=".html"), help="file to write; PHOTO.html if not told")
+    explore.add_argument("--no-open", action="store_true", help="do not open the browser")
+
+    sweep = add(_sweep, "edit one thing of a net after the other, for many photos")
+    sweep.add_argument("words", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _variants(given: argparse.Namespace) -> None:
+    from hrnet_viz.network.counts import variants_table
+
+    print(variants_table(*given.size))
+
+
+def _sites(given: argparse.Namespace) -> None:
     import torch
 
     from hrnet_viz.network.net import hrnet
 
     with torch.device("meta"):
-        net = hrnet(variant)
-    lines = [f"{'site':<36}{'kind':<12}{'channels':>9}{'stride':>8}  {'published name':<34}computed from"]
-    for site in net.sites(kind=kind):
-        stride = "" if site.stride is None else str(site.stride)
-        lines.append(
-            f"{site.name:<36}{site.kind:<12}{site.channels:>9}{stride:>8}  {site.published:<34}{', '.join(site.inputs)}"
+        net = hrnet(given.variant)
+    row = "{:<36}{:<12}{:>9}{:>8}  {:<34}{}".format
+    print(row("site", "kind", "channels", "stride", "published name", "computed from"))
+    for site in net.sites(kind=given.kind):
+        print(row(site.name, site.kind, site.channels, site.stride or "", site.published, ", ".join(site.inputs)))
+
+
+def _diagram(given: argparse.Namespace) -> None:
+    from hrnet_viz import figures
+
+    whole_net = given.detail in ("stages", "modules")
+    draw: Any = figures.diagram if whole_net else figures.exchange_diagram
+    drawn = draw(
+        given.variant, **({"detail": given.detail} if whole_net else {"module": given.detail}), theme=given.theme
+    )
+    print(drawn.save(given.out or Path(f"{given.variant}.png")))
+
+
+def _predict(given: argparse.Namespace) -> None:
+    from hrnet_viz.predictions import describe, predict
+
+    net = _net(given)
+    for photo in map(_photo, given.photo):
+        print(f"{photo.name}: {describe(predict(net, photo), k=given.top)}")
+
+
+def _explore(given: argparse.Namespace) -> None:
+    import webbrowser
+
+    from hrnet_viz.explorer.widget import explore
+
+    photo = _photo(given.photo)
+    out = given.out or place(ending=".html")(f"{Path(given.photo).stem}.html")
+    if given.out is None and out.exists():
+        raise ValueError(
+            f"'{out}' is there already, and may be somebody's work. Name the file to write: --out NAME.html"
         )
-    return "\n".join(lines)
+    with_photo = explore(_net(given), photo)
+    print(saved := with_photo.save(out))
+    if not given.no_open:
+        webbrowser.open(saved.absolute().as_uri())
+
+
+def _sweep(given: argparse.Namespace) -> int:
+    from hrnet_viz.interventions.sweep_command import main as run
+
+    return run(given.words)
+
+
+def _net(given: argparse.Namespace) -> HRNet:
+    from hrnet_viz.devices import device
+    from hrnet_viz.weights.loading import load
+
+    return load(given.net, name=given.name).to(device())
+
+
+def _photo(source: str) -> Photo:
+    from hrnet_viz.photos.reading import read_image
+    from hrnet_viz.photos.samples import photo, photo_names
+
+    return photo(source) if source in photo_names() and not Path(source).exists() else read_image(source)
+
+
+def command() -> None:
+    """Run the command as a console script."""
+    end_quietly_in_pipes()
+    sys.exit(main())
 
 
 if __name__ == "__main__":
-    end_quietly_in_pipes()
-    sys.exit(main())
+    command()

@@ -35,11 +35,3 @@ def test_naming_a_room_imports_no_matplotlib():
     code = f"import sys, hrnet_viz as hv; {rooms}; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-def test_the_command_answers_a_wrong_variant_with_a_sentence():
-    done = subprocess.run(
-        [sys.executable, "-m", "hrnet_viz", "sites", "hrnet_w19"], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("There is no HRNet variant 'hrnet_w19'.")
