@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 import torch
@@ -25,7 +25,7 @@ from hrnet_viz.network.fingerprint import (
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.plan import INPUT
 from hrnet_viz.photos.preparation import Preparation, prepare, read_photos
-from hrnet_viz.runner import Sites, run
+from hrnet_viz.runner import Sites, check_base, run
 from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError, quote
 
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
     from hrnet_viz.photos.photo import Photo
     from hrnet_viz.photos.reading import ImageSource
+
+Photos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource]"
+"""What a function that runs a net takes: photos, a ready tensor, or a trace of them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -222,3 +225,28 @@ class _Borrowed:
 
 _LOCK = threading.Lock()
 _BORROWED: WeakKeyDictionary[nn.Module, _Borrowed] = WeakKeyDictionary()
+
+
+def exact(net: HRNet, base: Trace) -> Trace:
+    """Return what passes of a net can start from: a trace checked once, without tensors that lost precision.
+
+    Tensors stored in another type or on another device than they were made are left out, so that a pass computes them.
+
+    Raises:
+        ValueError: the trace is of another net or of other weights, or its numbers were written into.
+    """
+    check_base(net, base)
+    like = base.input
+    kept = {name: value for name, value in base.items() if (value.dtype, value.device) == (like.dtype, like.device)}
+    return replace(base, tensors=kept, fingerprint=None)
+
+
+def read_input(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
+    """Give what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
+    if isinstance(photo, Trace):
+        check_base(net, photo)
+        return photo.input, tuple(one.name for one in photo.photos)
+    if isinstance(photo, Tensor):
+        return prepare(net, photo), ()
+    photos = read_photos(photo)
+    return prepare(net, photos), tuple(one.name for one in photos)

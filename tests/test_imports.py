@@ -42,11 +42,9 @@ CLIMBING = {
     "canvas/dots.py",
     "canvas/panels.py",
     "canvas/sources.py",
-    "exchanges/contributions.py",
     "exchanges/steps.py",
     "heads/steps.py",
     "interventions/first_order.py",
-    "receptive_fields/effective.py",
 }
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 

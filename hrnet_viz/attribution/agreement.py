@@ -23,10 +23,9 @@ from hrnet_viz.attribution.cam import cam
 from hrnet_viz.attribution.intervals import Interval, bootstrap_mean, correlate_ranks
 from hrnet_viz.attribution.methods import read_methods
 from hrnet_viz.attribution.perturbing import count_off, photo_names
-from hrnet_viz.interventions.edits import exact
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.targets import LOGITS, Target, Wishes, read_target
-from hrnet_viz.tracing import Trace, evaluating, trace
+from hrnet_viz.tracing import Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hrnet_viz.interventions.edits import Photos, exact
 from hrnet_viz.runner import Sites
 from hrnet_viz.site_map import ReadOnly
 from hrnet_viz.sites import Site, SiteError, quote
 from hrnet_viz.targets import Wishes, read_target
-from hrnet_viz.tracing import Trace, trace
+from hrnet_viz.tracing import Photos, Trace, exact, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

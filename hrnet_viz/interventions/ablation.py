@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hrnet_viz.interventions.edits import Change, How, Photos, as_edits, exact, read_changes
+from hrnet_viz.interventions.edits import Change, How, as_edits, read_changes
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.sites import Site, SiteError
 from hrnet_viz.targets import LOGITS, Wishes, read_target
-from hrnet_viz.tracing import Trace, evaluating, trace
+from hrnet_viz.tracing import Photos, Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.interventions.places import EditSites

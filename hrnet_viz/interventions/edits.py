@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,17 +18,14 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.interventions.places import EditSites, read_places
-from hrnet_viz.photos.preparation import prepare, read_photos
-from hrnet_viz.runner import check_base, run, size_at
+from hrnet_viz.runner import run, size_at
 from hrnet_viz.sites import Place, quote
-from hrnet_viz.tracing import Trace, evaluating, trace
+from hrnet_viz.tracing import Photos, Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
 
 How: TypeAlias = str | float
-Photos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource]"
 Replacement: TypeAlias = Callable[[Tensor], Tensor]
 
 WORDS = ("zero", "mean", "noise", "patch")
@@ -113,31 +110,6 @@ def as_edits(changes: Iterable[Change]) -> dict[str, Replacement]:
     for change in changes:
         grouped.setdefault(change.place.site.name, []).append(change)
     return {name: partial(_apply, tuple(group)) for name, group in grouped.items()}
-
-
-def exact(net: HRNet, base: Trace) -> Trace:
-    """Return what passes of a net can start from: a trace checked once, without tensors that lost precision.
-
-    Tensors stored in another type or on another device than they were made are left out, so that a pass computes them.
-
-    Raises:
-        ValueError: the trace is of another net or of other weights, or its numbers were written into.
-    """
-    check_base(net, base)
-    like = base.input
-    kept = {name: value for name, value in base.items() if (value.dtype, value.device) == (like.dtype, like.device)}
-    return replace(base, tensors=kept, fingerprint=None)
-
-
-def read_input(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
-    """Give what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
-    if isinstance(photo, Trace):
-        check_base(net, photo)
-        return photo.input, tuple(one.name for one in photo.photos)
-    if isinstance(photo, Tensor):
-        return prepare(net, photo), ()
-    photos = read_photos(photo)
-    return prepare(net, photos), tuple(one.name for one in photos)
 
 
 def describe_photos(photos: Photos | None) -> str:

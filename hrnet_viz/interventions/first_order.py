@@ -16,13 +16,13 @@ from torch import Tensor
 
 from hrnet_viz.attribution.intervals import correlate, correlate_ranks
 from hrnet_viz.exchanges.contributions import contributions
-from hrnet_viz.interventions.edits import How, Photos, read_input
+from hrnet_viz.interventions.edits import How
 from hrnet_viz.interventions.sweep import sweep
 from hrnet_viz.interventions.sweep_items import Item, Over, list_items
 from hrnet_viz.interventions.sweep_passes import Task
 from hrnet_viz.sites import Site
 from hrnet_viz.targets import LOGITS, Wishes
-from hrnet_viz.tracing import Trace, trace
+from hrnet_viz.tracing import Photos, Trace, read_input, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

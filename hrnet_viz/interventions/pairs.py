@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.interventions.ablation import Ablation, ablate
-from hrnet_viz.interventions.edits import How, Photos
+from hrnet_viz.interventions.edits import How
 from hrnet_viz.runner import Sites
 from hrnet_viz.targets import Wishes
-from hrnet_viz.tracing import Trace, trace
+from hrnet_viz.tracing import Photos, Trace, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

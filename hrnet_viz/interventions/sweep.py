@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from hrnet_viz.interventions.edits import How, Photos, describe_photos
+from hrnet_viz.interventions.edits import How, describe_photos
 from hrnet_viz.interventions.sweep_files import Record, Shard, claim, fingerprint, fingerprint_tensor
 from hrnet_viz.interventions.sweep_items import Item, Over, group_items, list_items
 from hrnet_viz.interventions.sweep_passes import Task, compute_pass
@@ -28,7 +28,7 @@ from hrnet_viz.photos.photo import PhotoError
 from hrnet_viz.photos.preparation import prepare
 from hrnet_viz.sites import quote, read_integer
 from hrnet_viz.targets import Wishes, read_target
-from hrnet_viz.tracing import Trace, trace
+from hrnet_viz.tracing import Photos, Trace, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.interventions.ablation import rank_of
-from hrnet_viz.interventions.edits import Change, How, Photos, Replacement, read_changes
+from hrnet_viz.interventions.edits import Change, How, Replacement, read_changes
 from hrnet_viz.interventions.sweep_items import Item, sites_to_start_from
 from hrnet_viz.interventions.sweep_table import Effect, numbers_in, shortest
 from hrnet_viz.runner import run
 from hrnet_viz.sites import Place
 from hrnet_viz.targets import LOGITS, Wishes, output_names, read_target
-from hrnet_viz.tracing import Trace, evaluating
+from hrnet_viz.tracing import Photos, Trace, evaluating
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.exchanges.kept import cut_paths, kept_exchanges
-from hrnet_viz.interventions.edits import Photos, read_input
 from hrnet_viz.receptive_fields.theory import Box, ReceptiveField, check_cell, receptive_box, receptive_field
 from hrnet_viz.runner import run
 from hrnet_viz.sites import Site, quote, read_integer
-from hrnet_viz.tracing import evaluating
+from hrnet_viz.tracing import Photos, evaluating, read_input
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
