@@ -31,7 +31,7 @@ WAYS = {
     "Statistics": "hv.activations.measure_sites(trace) makes one",
     "Sanity": "hv.attribution.check_sanity(net, photo) makes one",
     "Pointing": "hv.attribution.play_pointing(net, photos, classes) makes one",
-    "EffectiveField": "hv.receptive_fields.effective_field(net, photo, site) makes one",
+    "EffectiveField": "hv.receptive_fields.effective(net, photo, site) makes one",
     "HeadChoice": "hv.heads.compare_heads(net) makes a list of them",
     "Curves": "hv.attribution.play_deletion(net, cams).values() are such",
 }

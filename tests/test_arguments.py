@@ -46,8 +46,8 @@ ASKED = {
     "contributions sites": lambda wrong: hv.exchanges.contributions(NET, X, sites=wrong),
     "spread": lambda wrong: hv.exchanges.contributions(NET, X, sites="stem").spread("stem", wrong),
     "statistics sites": lambda wrong: hv.activations.measure_sites(hv.trace(NET, X), [wrong]),
-    "field site": lambda wrong: hv.receptive_fields.receptive_field(NET, wrong),
-    "field exchanges": lambda wrong: hv.receptive_fields.receptive_field(
+    "field site": lambda wrong: hv.receptive_fields.theoretical(NET, wrong),
+    "field exchanges": lambda wrong: hv.receptive_fields.theoretical(
         NET, "stem", exchanges=wrong if wrong is not None else "all"
     ),
     "sites kind": lambda wrong: NET.sites(kind=wrong if wrong is not None else 3),
@@ -70,9 +70,9 @@ ASKED = {
     "variant": hv.hrnet,
     "outputs": lambda wrong: hv.hrnet("hrnet_w18_small_v1", num_outputs=wrong),
     "top": hv.predict(NET, X)[0].top,
-    "field cell": lambda wrong: hv.receptive_fields.effective_field(NET, X, "stem", cell=some(wrong)),
-    "field channel": lambda wrong: hv.receptive_fields.effective_field(NET, X, "stem", channel=some(wrong)),
-    "box size": lambda wrong: hv.receptive_fields.receptive_box(NET, "stem", (0, 0), wrong),
+    "field cell": lambda wrong: hv.receptive_fields.effective(NET, X, "stem", cell=some(wrong)),
+    "field channel": lambda wrong: hv.receptive_fields.effective(NET, X, "stem", channel=some(wrong)),
+    "box size": lambda wrong: hv.receptive_fields.theoretical(NET, "stem").box((0, 0), wrong),
     "head size": lambda wrong: hv.heads.list_head(NET, wrong),
     "heads size": lambda wrong: hv.heads.compare_heads(NET, 224, wrong),
     "pointing photos": lambda wrong: hv.attribution.play_pointing(NET, TRACE, [0]),

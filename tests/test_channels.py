@@ -92,7 +92,7 @@ def test_figures_and_targets_that_name_one_channel(net, trace):
     assert grid.title.startswith(f"{SITE}[3,5]: 2 channels")
     assert {axes.get_label() for axes in grid.figure.axes} >= {"channel 3", "channel 5"}
     assert hv.figures.exchange(trace, f"{SITE}[5]").title == hv.figures.exchange(trace, SITE, channel=5).title
-    assert hv.receptive_fields.effective_field(net, X, f"{SITE}[5]").channel == 5
+    assert hv.receptive_fields.effective(net, X, f"{SITE}[5]").channel == 5
     named = hv.cam(net, X, targets.place("head.final[5]", 0, 1), sites=SITE)
     assert torch.equal(named[SITE], hv.cam(net, X, targets.place("head.final", 0, 1, channel=5), sites=SITE)[SITE])
     assert named.targets[0] == "head.final[5] at row 0, column 1"
@@ -156,7 +156,7 @@ def test_all_channels_are_the_site(net, trace):
     [
         lambda net, trace: hv.run(net, X, keep=f"{SITE}[3]"),
         lambda net, trace: trace.running_sums("stage4.0.sum0[3]"),
-        lambda net, trace: hv.receptive_fields.receptive_field(net, f"{SITE}[3]"),
+        lambda net, trace: hv.receptive_fields.theoretical(net, f"{SITE}[3]"),
         lambda net, trace: hv.figures.branches(trace, f"{SITE}[3]"),
     ],
 )

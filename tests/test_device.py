@@ -70,7 +70,7 @@ CALLS = {
         list(hv.interventions.predicted_effects(net, photos, "stage4.*.fuse0<-*", target="cat").values())
     ),
     "effective field": lambda net, photos: torch.as_tensor(
-        hv.receptive_fields.effective_field(net, photos, "stage3.1.branch2").energy
+        hv.receptive_fields.effective(net, photos, "stage3.1.branch2").energy
     ),
     "pointing": lambda net, photos: hv.attribution.play_pointing(net, photos, ["cat", "church"], grid=(1, 2)).energy,
     "deletion": lambda net, photos: (

@@ -228,7 +228,7 @@ class Server:
 
     def find_field(self, photo: str, site: str) -> Answer:
         """Give the theoretical receptive field of every cell of a site: first and last row, first and last column."""
-        from hrnet_viz.receptive_fields.theory import trace_intervals
+        from hrnet_viz.receptive_fields.theoretical import trace_intervals
 
         sides = self.album[photo].picture.shape[:2]
         name = self.net.plan.resolve(site)

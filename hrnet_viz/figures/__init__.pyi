@@ -34,4 +34,4 @@ from hrnet_viz.interventions.effect_figures import effect_matrices as effect_mat
 from hrnet_viz.interventions.first_order_figures import forecast_scatter as forecast_scatter
 from hrnet_viz.interventions.pair_figures import pair_matrix as pair_matrix
 from hrnet_viz.interventions.response_figure import response_curves as response_curves
-from hrnet_viz.receptive_fields.figures import receptive_fields as receptive_fields
+from hrnet_viz.receptive_fields.figures import receptive_field_maps as receptive_field_maps

@@ -1,4 +1,4 @@
-from .effective import effective_field as effective_field
-from .theory import reach as reach
-from .theory import receptive_box as receptive_box
-from .theory import receptive_field as receptive_field
+from .effective import EffectiveField as EffectiveField
+from .effective import effective as effective
+from .theoretical import ReceptiveField as ReceptiveField
+from .theoretical import theoretical as theoretical

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.exchanges.kept import cut_paths, kept_exchanges
-from hrnet_viz.receptive_fields.theory import Box, ReceptiveField, check_cell, receptive_box, receptive_field
+from hrnet_viz.receptive_fields.theoretical import Box, ReceptiveField, check_cell, theoretical
 from hrnet_viz.runner import run
 from hrnet_viz.sites import Site, quote, read_integer
 from hrnet_viz.tracing import Photos, evaluating, read_input
@@ -57,7 +57,7 @@ class EffectiveField:
         )
 
     def level(self, share: float = SHARE) -> float:
-        """Give the energy at which the strongest pixels down to it hold a share of all energy: where the contour lies.
+        """Return the energy at which the strongest pixels down to it hold a share of all: where the contour lies.
 
         Raises:
             ValueError: a share that is not above 0 and at most 1.
@@ -70,32 +70,32 @@ class EffectiveField:
         return float(ordered[min(enough, len(ordered) - 1)])
 
     def mask(self, share: float = SHARE) -> Tensor:
-        """Give the pixels within the contour, (H, W) bool: the fewest that hold a share of the energy."""
+        """Return the pixels within the contour, (H, W) bool: the fewest that hold a share of the energy."""
         return (self.energy >= self.level(share)) & (self.energy > 0)
 
     def area(self, share: float = SHARE) -> int:
-        """Give the number of pixels within the contour."""
+        """Return the number of pixels within the contour."""
         return int(self.mask(share).sum())
 
     def side(self, share: float = SHARE) -> float:
-        """Give the side of a square as large as what lies within the contour, in pixels."""
+        """Return the side of a square as large as what lies within the contour, in pixels."""
         return float(self.area(share) ** 0.5)
 
 
-def effective_field(
+def effective(
     net: HRNet,
-    photo: Photos,
+    photos: Photos,
     site: str | Site,
     *,
     cell: tuple[int, int] | None = None,
     channel: int | None = None,
     exchanges: int | None = None,
 ) -> EffectiveField:
-    """Measure how strongly each pixel of a photo moves one cell of a site.
+    """Compute how strongly each pixel of a photo moves one cell of a site.
 
     Args:
         net: the net.
-        photo: a photo, several (their shares are averaged), a tensor, or a trace.
+        photos: a photo, several (their shares are averaged), a tensor, or a trace.
         site: any site; "stage3.1.out0[3]" names the channel as well.
         cell: row and column, by default the one in the middle. A site without places has none.
         channel: whose gradient is taken. None stands for the cell's strength, the Euclidean norm over its channels:
@@ -109,7 +109,7 @@ def effective_field(
     asked = net.plan.place(site)
     found, channel = asked.site, asked.channel if channel is None else channel
     cut = sorted(cut_paths(net.plan, exchanges) - {found.landmark})  # a path that is asked for is looked at whole
-    x, photos = read_input(net, photo)
+    x, names = read_input(net, photos)
     size = (x.shape[-2], x.shape[-1])
     place = check_cell(found, cell, size) if found.stride is not None else None
     if place is None and cell is not None:
@@ -128,13 +128,14 @@ def effective_field(
     energy = gradient.double().square().sum(1)
     totals = energy.sum((1, 2), keepdim=True)
     shares = torch.where(totals > 0, energy / torch.where(totals > 0, totals, 1), 0)
+    theory = theoretical(net, found, exchanges=exchanges)
     return EffectiveField(
         site=found,
         cell=place,
         channel=channel,
         exchanges=kept_exchanges(net.plan, exchanges),
-        photos=photos,
+        photos=names,
         energy=shares.mean(0),
-        theory=receptive_field(net, found, exchanges=exchanges),
-        box=receptive_box(net, found, place, size, exchanges=exchanges),
+        theory=theory,
+        box=theory.box(place, size),
     )

@@ -25,7 +25,7 @@ from hrnet_viz.canvas.style import (
 )
 from hrnet_viz.photos.photo import Photo
 from hrnet_viz.receptive_fields.effective import SHARE, EffectiveField
-from hrnet_viz.receptive_fields.theory import Box
+from hrnet_viz.receptive_fields.theoretical import Box
 
 WIDTH = 10.0  # in
 PER_ROW = 4
@@ -36,13 +36,13 @@ FAINT, STRONG = 0.5, 0.95  # opacity of the pixels within the outer and within t
 PALER = 0.35  # share of white in the grey photo, so that colour stands out
 
 
-def receptive_fields(
+def receptive_field_maps(
     fields: Sequence[EffectiveField] | EffectiveField, photo: Photo | None = None, *, theme: Theme | None = None
 ) -> Picture:
     """Draw receptive fields side by side on the photo, each with the cell that it belongs to.
 
     Args:
-        fields: what ``hv.receptive_fields.effective_field`` gave, for several sites, cells, or exchanges kept.
+        fields: what ``hv.receptive_fields.effective`` gave, for several sites, cells, or exchanges kept.
         photo: the photo as the net sees it, ``net.preparation.picture(photo)``; a grey page if None.
         theme: "light" or "dark"; the default theme if None.
 
@@ -73,9 +73,7 @@ def receptive_fields(
 
 def _check(fields: Sequence[EffectiveField], photo: Photo | None) -> NDArray[np.uint8] | None:
     if not fields:
-        raise ValueError(
-            "No field was given to draw; hv.receptive_fields.effective_field(net, photo, site) measures one."
-        )
+        raise ValueError("No field was given to draw; hv.receptive_fields.effective(net, photo, site) measures one.")
     sizes = {tuple(field.energy.shape) for field in fields}
     if photo is not None:
         sizes.add((photo.height, photo.width))

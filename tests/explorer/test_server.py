@@ -12,7 +12,7 @@ from hrnet_viz.attribution.cam import cam
 from hrnet_viz.explorer.server import LARGEST_UPLOAD, Server
 from hrnet_viz.interventions.ablation import ablate
 from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.receptive_fields.theory import receptive_box
+from hrnet_viz.receptive_fields import theoretical
 from tests.explorer.driving import HOSTILE, SIDE, make_net
 
 
@@ -76,7 +76,7 @@ def hv_fusion(trace):
 
 def test_receptive_fields_are_those_of_the_analysis(server, small_net):
     field = server.answer(["field", "cat", "stage2.0.branch1"]).meta
-    box = receptive_box(small_net, "stage2.0.branch1", (3, 5), (SIDE, SIDE))
+    box = theoretical(small_net, "stage2.0.branch1").box((3, 5), (SIDE, SIDE))
     assert [ends[3] for ends in field["rows"]] == [box.top, box.bottom]
     assert [ends[5] for ends in field["columns"]] == [box.left, box.right]
     assert server.answer(["field", "cat", "logits"]).meta["rows"] == [[0], [SIDE - 1]]

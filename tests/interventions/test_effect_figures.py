@@ -4,7 +4,6 @@ import copy
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
@@ -15,8 +14,6 @@ from hrnet_viz.interventions.first_order import forecast
 from hrnet_viz.interventions.first_order_figures import forecast_scatter
 from hrnet_viz.interventions.sweep import sweep
 from hrnet_viz.interventions.sweep_table import Sweep
-from hrnet_viz.receptive_fields.effective import effective_field
-from hrnet_viz.receptive_fields.figures import receptive_fields
 from tests.nets.made_trace import axes_called, complain_about_words, words_of
 from tests.nets.trained_like import photos, trained_like
 
@@ -112,43 +109,3 @@ def test_forecast_scatter(net, theme):
     assert points[number].get_color() == branch_colour(2)
     assert result.misses(1)[0].item in picture.alt
     assert f"{result.correlation:.2f}".replace("-", "−") in picture.alt
-
-
-@pytest.mark.parametrize("theme", THEMES)
-def test_receptive_fields_on_the_photo(net, theme):
-    photo = hv.photo("cat")
-    fields = [effective_field(net, photo, f"stage3.0.branch{b}") for b in range(3)]
-    fields += [effective_field(net, photo, "stage2.0.out0", cell=(2, 20), exchanges=k) for k in (0, 1)]
-    picture = receptive_fields(fields, net.preparation.picture(photo), theme=theme)
-    assert not complain_about_words(picture)
-    [axes] = axes_called(picture, "stage3.0.branch0")
-    shown, mask = axes.images[0].get_array(), fields[0].mask().numpy()
-    colourful = np.ptp(shown, axis=2) > 0.01
-    assert (colourful == mask).all()
-    assert "no exchange kept" in picture.alt
-    assert f"{fields[0].area():,} px" in picture.alt
-
-
-def test_a_side_that_the_photo_cuts_off_is_dashed(net):
-    field = effective_field(net, photos(1, 96, 96), "stage2.0.branch0", cell=(2, 12))
-    assert field.box.top == 0
-    [axes] = axes_called(receptive_fields(field), "stage2.0.branch0")
-    styles = [line.get_linestyle() for line in axes.lines[1::2]]
-    assert styles == ["--", "-", "-", "-"]
-
-
-def test_a_closed_relu_is_said(net):
-    dead = copy.deepcopy(net)
-    dead.stage2[0].fuse_layers[0][1][1].bias.data.fill_(-1e4)
-    picture = receptive_fields(effective_field(dead, photos(), "stage2.0.out0"))
-    assert "a ReLU is closed" in picture.alt
-    assert not complain_about_words(picture)
-
-
-def test_fields_and_photo_of_different_sizes(net):
-    field = effective_field(net, photos(1, 64, 96), "stage1")
-    with pytest.raises(ValueError, match="64 x 96 px, 96 x 96 px"):
-        receptive_fields([field], net.preparation.picture(hv.photo("cat")))
-    with pytest.raises(ValueError, match="No field was given"):
-        receptive_fields([])
-    assert torch.isfinite(field.energy).all()

@@ -156,7 +156,7 @@ DOORS = {
     "contributions": hv.exchanges.contributions,
     "forecast": hv.interventions.forecast, "sanity": hv.attribution.check_sanity,
     "ablate": lambda net, photo: hv.ablate(net, photo, "stem"),
-    "field": lambda net, photo: hv.receptive_fields.receptive_field(net, "stem"),
+    "field": lambda net, photo: hv.receptive_fields.theoretical(net, "stem"),
     "head": lambda net, photo: hv.heads.list_head(net),
 }  # fmt: skip
 

@@ -9,9 +9,9 @@ networks", "Arbitrary computation graphs", here without the assumption that all 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -63,6 +63,7 @@ class ReceptiveField:
     Up-sampled paths make it depend a little on the cell: it repeats every 32 pixels, not at every cell.
 
     Attributes:
+        net: the net.
         site: the site.
         stride: photo pixels from one cell to the next; None where a cell is computed from the whole photo.
         fields: first and last pixel of cells 0, 1, ... of one period, in pixels of the photo as the net sees it; a
@@ -70,6 +71,7 @@ class ReceptiveField:
         exchanges: modules whose exchange is kept.
     """
 
+    net: HRNet = field(repr=False)
     site: Site
     stride: int | None
     fields: tuple[Interval, ...]
@@ -90,26 +92,52 @@ class ReceptiveField:
         """Pixel at the middle of the field of cell 0, counted from the photo's first; None for the whole photo."""
         return sum(self.fields[0]) / 2 if self.fields else None
 
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The landmarks that reach the site, in plan order, itself left out."""
+        return reaching_sites(self.net.plan, self.site.name, len(self.exchanges))
+
     def interval(self, cell: int) -> Interval | None:
-        """Give first and last pixel of a cell along an axis, on an unbounded photo; None for the whole photo."""
+        """Return first and last pixel of a cell along an axis, on an unbounded photo; None for the whole photo."""
         if not self.fields:
             return None
         period, phase = divmod(cell, len(self.fields))
         first, last = self.fields[phase]
         return first + period * COARSEST, last + period * COARSEST
 
+    def box(self, cell: tuple[int, int] | None, size: tuple[int, int]) -> Box:
+        """Return the smallest rectangle of a photo of any size that holds everything a cell is computed from.
+
+        Args:
+            cell: row and column of the cell; None for the one in the middle.
+            size: height and width of the photo as the net sees it.
+
+        Raises:
+            ValueError: a cell that the site does not have for such photos.
+        """
+        size = check_size(size)
+        if self.stride is None:
+            return Box(0, size[0] - 1, 0, size[1] - 1)
+        row, column = check_cell(self.site, cell, size)
+        number = len(self.exchanges)
+        (tops, bottoms), (lefts, rights) = (
+            trace_intervals(self.net, self.site.name, side, exchanges=number) for side in size
+        )
+        return Box(int(tops[row]), int(bottoms[row]), int(lefts[column]), int(rights[column]))
+
     def __repr__(self) -> str:
         what = "the whole photo" if self.whole else f"{self.size} x {self.size} px every {self.stride} px"
         return f"ReceptiveField({self.site.name}: {what})"
 
 
-def receptive_field(net: HRNet, site: str | Site, *, exchanges: int | None = None) -> ReceptiveField:
+def theoretical(net: HRNet, site: str | Site, *, exchanges: int | None = None) -> ReceptiveField:
     """Compute size, stride and place of a site's receptive field over all paths that lead to it.
 
     Args:
         net: the net.
         site: any site.
-        exchanges: how many exchanges are kept: 0, 1 (the last), 3 (the last of each stage) or all; None for all.
+        exchanges: how many exchanges are kept: 0, 1 (the last), 3 (the last of each stage) or all; None for all. One
+            that is taken away keeps its identity paths; transitions and head stay.
 
     Raises:
         SiteError: an address that names no site.
@@ -118,7 +146,7 @@ def receptive_field(net: HRNet, site: str | Site, *, exchanges: int | None = Non
     found = net.plan.sites[net.plan.resolve(site)]
     kept = kept_exchanges(net.plan, exchanges)
     if found.stride is None:
-        return ReceptiveField(found, None, (), kept)
+        return ReceptiveField(net, found, None, (), kept)
     period = COARSEST // found.stride
     side = 16 * COARSEST
     while True:
@@ -131,52 +159,22 @@ def receptive_field(net: HRNet, site: str | Site, *, exchanges: int | None = Non
         side *= 2
     shift = start * found.stride
     ends = zip((first[middle] - shift).tolist(), (last[middle] - shift).tolist(), strict=True)
-    return ReceptiveField(found, found.stride, tuple(ends), kept)
-
-
-def receptive_box(
-    net: HRNet,
-    site: str | Site,
-    cell: tuple[int, int] | None,
-    size: tuple[int, int],
-    *,
-    exchanges: int | None = None,
-) -> Box:
-    """Give the smallest rectangle of a photo that holds everything a cell is computed from, for photos of any size.
-
-    Args:
-        net: the net.
-        site: any site.
-        cell: row and column of the cell; None for the one in the middle.
-        size: height and width of the photo as the net sees it.
-        exchanges: how many exchanges are kept, as for ``receptive_field``.
-
-    Raises:
-        SiteError: an address that names no site.
-        ValueError: a cell that the site does not have for such photos.
-    """
-    found, size = net.plan.sites[net.plan.resolve(site)], check_size(size)
-    if found.stride is None:
-        return Box(0, size[0] - 1, 0, size[1] - 1)
-    row, column = check_cell(found, cell, size)
-    (tops, bottoms), (lefts, rights) = (trace_intervals(net, found.name, side, exchanges=exchanges) for side in size)
-    return Box(int(tops[row]), int(bottoms[row]), int(lefts[column]), int(rights[column]))
+    return ReceptiveField(net, found, found.stride, tuple(ends), kept)
 
 
 def check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) -> tuple[int, int]:
-    """Give row and column of a cell, by default of the one in the middle.
+    """Return row and column of a cell, by default of the one in the middle.
 
     Raises:
         ValueError: a cell that is not there.
     """
-    stride = site.stride or 1
-    rows, columns = (ceil(side / stride) for side in size)
+    rows, columns = (ceil(side / (site.stride or 1)) for side in size)
     if cell is None:
         return rows // 2, columns // 2
-    given: Any = cell  # a caller without a type checker may give anything
-    pair = tuple(map(read_integer, given)) if isinstance(given, list | tuple) else ()
+    given: object = cell  # a caller without a type checker may give anything
+    pair = [read_integer(number) for number in given] if isinstance(given, list | tuple) else []
     if len(pair) != 2 or None in pair:
-        raise ValueError(f"cell={quote(given)} was given; (row, column) was expected, whole numbers counted from 0.")
+        raise ValueError(f"cell={quote(cell)} was given; (row, column) was expected, whole numbers counted from 0.")
     row, column = (int(number or 0) for number in pair)
     if not (0 <= row < rows and 0 <= column < columns):
         raise ValueError(
@@ -187,7 +185,7 @@ def check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) 
 
 
 def trace_intervals(net: HRNet, site: str, side: int, *, exchanges: int | None = None) -> Ends:
-    """Give the first and the last pixel that every cell of a site depends on, along an axis of ``side`` pixels.
+    """Return the first and the last pixel that every cell of a site depends on, along an axis of ``side`` pixels.
 
     Pixels that padding stands for don't count, so the ends stay within the photo.
     """
@@ -209,7 +207,6 @@ def trace_intervals(net: HRNet, site: str, side: int, *, exchanges: int | None =
 
 
 def _steps_to(plan: Plan, site: str, cut: frozenset[str]) -> list[Step]:
-    """Give the single operations that a site needs, in order."""
     needed = {site}
     steps = []
     for step in reversed(plan.expand(plan.sites)):
@@ -234,40 +231,3 @@ def _through(module: nn.Module, step: Step, source: Ends, cells: int) -> Ends:
     if isinstance(module, (nn.BatchNorm2d, nn.ReLU)) or not list(module.parameters()):
         return (first, last) if len(first) == cells else (first[:1], last[-1:])
     raise TypeError(f"{type(module).__name__} at '{step.name}' is not known to receptive-field arithmetic.")
-
-
-@dataclass(frozen=True)
-class Reach:
-    """What reaches a site at all when some exchanges are kept.
-
-    Attributes:
-        site: the site.
-        kept: modules whose exchange is kept.
-        sites: the landmarks that reach it, in plan order.
-        field: which pixels do.
-    """
-
-    site: Site
-    kept: tuple[str, ...]
-    sites: tuple[str, ...]
-    field: ReceptiveField
-
-    def __repr__(self) -> str:
-        return f"Reach({self.site.name} with {len(self.kept)} exchanges: {len(self.sites)} landmarks, {self.field!r})"
-
-
-def reach(net: HRNet, site: str | Site, exchanges: int | None = None) -> Reach:
-    """Tell which landmarks and which pixels reach a site when 0, 1, 3 or all exchanges are kept.
-
-    Args:
-        net: the net.
-        site: any site.
-        exchanges: 0 for none, 1 for the last, 3 for the last of each stage, or the number of all; None for all. One
-            that is taken away keeps its identity paths; transitions and head stay.
-
-    Raises:
-        SiteError: an address that names no site.
-        ValueError: another number of exchanges.
-    """
-    field = receptive_field(net, site, exchanges=exchanges)
-    return Reach(field.site, field.exchanges, reaching_sites(net.plan, field.site.name, exchanges), field)
