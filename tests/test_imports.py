@@ -105,8 +105,11 @@ NAMES_OF_CLASSES = (
 )
 
 
-def test_only_training_knows_torchvision():
+def test_only_the_names_of_classes_come_from_torchvision():
     named = {path: ast.unparse(ast.parse(path.read_text())) for path in FILES}
     knowing = [path for path, code in named.items() if "import torchvision" in code or "from torchvision" in code]
-    inside = [path.relative_to(PACKAGE).as_posix() for path in knowing]
-    assert [path for path in inside if not path.startswith("training/")] == [NAMES_OF_CLASSES]
+    assert [path.relative_to(PACKAGE).as_posix() for path in knowing] == [NAMES_OF_CLASSES]
+
+
+def test_the_package_knows_no_recipe():
+    assert not [path for path in FILES if "from recipes" in path.read_text().partition("TYPE_CHECKING:")[0]]

@@ -156,7 +156,7 @@ def _choose(path: Path, content: Any, metadata: Mapping[str, str], part: str | N
     if isinstance(content, Mapping) and {"recipe", "average"} <= content.keys():
         raise WeightsError(
             f"{path} is a checkpoint of this project's training, which is not yet a net to look at. "
-            "Make one with `python -m hrnet_viz.training export`."
+            "Make one with `python -m recipes.teaching_net export`."
         )
     parts = find_parts(content)
     if parts:

@@ -24,7 +24,7 @@ CARD = {
     "size": "160",
     "fit": "squash",
     "temperature": "1.6",
-    "provenance": json.dumps({"seed": 3, "command": "python -m hrnet_viz.training"}),
+    "provenance": json.dumps({"seed": 3, "command": "python -m recipes.teaching_net"}),
 }
 
 

@@ -6,14 +6,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from hrnet_viz.evaluate.measure import measure
-from hrnet_viz.evaluate.report import make_plain
-from hrnet_viz.training.__main__ import main
-from hrnet_viz.training.card import write_model_card
-from hrnet_viz.training.checkpoint import read_checkpoint
-from hrnet_viz.training.config import Phase, Recipe
-from hrnet_viz.training.export import export_weights, spell_command
 from hrnet_viz.weights.loading import load
+from recipes.teaching_net.__main__ import main
+from recipes.teaching_net.card import write_model_card
+from recipes.teaching_net.evaluate import make_plain, measure
+from recipes.teaching_net.export import export_weights, spell_command
+from recipes.teaching_net.schedule import Phase, Recipe
+from recipes.teaching_net.train import averaged_weights, read_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def exported(folder, run):
     target = run / "colours.safetensors"
     said = []
     metadata = export_weights(
-        run / "checkpoint.pt", folder, target, size=40, sizes=(32, 64), note="Plain colours.", say=said.append
+        run / "checkpoint.pt", folder, target, size=40, sizes=(32, 64), note="Plain colours.", log=said.append
     )
     return target, metadata
 
@@ -40,7 +39,7 @@ def test_the_file_is_half_precision_and_loads_as_a_calibrated_net(run, exported)
         kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         assert file.metadata() == metadata
     assert {value.dtype for value in kept.values()} == {torch.float16, torch.int64}
-    average = read_checkpoint(run / "checkpoint.pt")["average"]
+    average = averaged_weights(read_checkpoint(run / "checkpoint.pt"))
     assert all(torch.equal(value, average[name].to(value.dtype)) for name, value in kept.items())
 
     net = load(target)
@@ -66,7 +65,7 @@ def test_the_provenance_says_how_the_weights_came_about_and_names_no_place(folde
 
 
 def test_the_command_rebuilds_the_recipe():
-    from hrnet_viz.training.__main__ import build_parser
+    from recipes.teaching_net.__main__ import build_parser
 
     recipe = Recipe(
         variant="hrnet_w18", phases=(Phase(1, (64, 96)), Phase(2, (128,))), seed=3, autocast="off", channels_last=False
@@ -146,7 +145,7 @@ def test_norms_are_measured_on_whole_photos_and_all_weights_stay(folder, run, tm
         run / "checkpoint.pt", folder, tmp_path / "x.safetensors", size=40, sizes=(32, 64), norm_photos=16
     )
     assert json.loads(metadata["provenance"])["norms"] == {"photos": 16, "sizes": [32, 64], "share": 1.0}
-    average = read_checkpoint(run / "checkpoint.pt")["average"]
+    average = averaged_weights(read_checkpoint(run / "checkpoint.pt"))
     for name, value in load_file(tmp_path / "x.safetensors").items():
         same = torch.equal(value, average[name].half() if value.is_floating_point() else average[name])
         assert same != name.endswith(("running_mean", "running_var")), name

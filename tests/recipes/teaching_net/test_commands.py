@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from hrnet_viz.training.__main__ import main
-from hrnet_viz.training.checkpoint import read_checkpoint
+from recipes.teaching_net.__main__ import main
+from recipes.teaching_net.train import read_checkpoint
 
-TRAIN = ["hrnet_viz.training", "train"]
+TRAIN = ["recipes.teaching_net", "train"]
 OPTIONS = {
     "--variant": "hrnet_w18_small_v1",
     "--batch": "8",

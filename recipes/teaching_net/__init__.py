@@ -1,4 +1,4 @@
 """The recipe that made the shipped weights: any variant of the family, on any folder of class folders.
 
-``python -m hrnet_viz.training --help`` lists what it can do.
+``python -m recipes.teaching_net --help`` lists what it can do.
 """

@@ -14,10 +14,9 @@ from torch.utils.data import DataLoader
 
 import hrnet_viz as hv
 from hrnet_viz.canvas.__main__ import main as draw
-from hrnet_viz.evaluate.__main__ import main as evaluate
-from hrnet_viz.training.__main__ import main
-from hrnet_viz.training.course import Course
-from hrnet_viz.training.transforms import Batches, Steps
+from recipes.teaching_net.__main__ import main
+from recipes.teaching_net.photos import Batches, Steps
+from recipes.teaching_net.schedule import Schedule
 
 SMALL = [
     "--variant",
@@ -68,7 +67,7 @@ def test_force_begins_anew(folder, run, tmp_path, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["spawn", "forkserver"])
 def test_loading_processes_work_however_they_are_started(photos, recipe, how):
-    steps = Steps(Course(recipe, len(photos)))
+    steps = Steps(Schedule(recipe, len(photos)))
     alone, workers = (
         list(DataLoader(Batches(photos, recipe), batch_size=None, sampler=steps, num_workers=number, collate_fn=hand_on,
                         multiprocessing_context=how if number else None))
@@ -122,14 +121,14 @@ def broken_run(run, home, change):
 
 
 def test_export_refuses_nan(folder, run, tmp_path, capsys):
-    home = broken_run(run, tmp_path, lambda weights: weights["conv1.weight"].fill_(torch.nan))
+    home = broken_run(run, tmp_path, lambda weights: weights["module.conv1.weight"].fill_(torch.nan))
     assert main(["export", str(home), str(folder), str(tmp_path / "a.safetensors")]) == 2
     assert "NaN or infinite numbers in 1 tensors (conv1.weight" in capsys.readouterr().err
     assert not (tmp_path / "a.safetensors").exists()
 
 
 def test_what_half_precision_cannot_hold_stays_exact(folder, run, tmp_path):
-    home = broken_run(run, tmp_path, lambda weights: weights["bn1.running_var"].fill_(1e6))
+    home = broken_run(run, tmp_path, lambda weights: weights["module.bn1.running_var"].fill_(1e6))
     assert main(["export", str(home), str(folder), str(tmp_path / "a.safetensors")]) == 0
     net = hv.load(tmp_path / "a.safetensors")
     assert float(net.bn1.running_var[0]) == 1e6
@@ -175,8 +174,8 @@ def test_places_are_looked_at_first(folder, run, weights, tmp_path, capsys):
         (main, ["train", folder, "--into", tmp_path / "file", *TRAIN], "is a file, but a folder"),
         (main, ["export", run, folder, tmp_path], "is a folder, but a file"),
         (main, ["export", run, folder, tmp_path / "nodir/a.safetensors"], "There is no folder"),
-        (evaluate, [weights, folder / "val", "--json", tmp_path / "nodir/x.json"], "There is no folder"),
-        (evaluate, [weights, folder / "val", "--json", tmp_path], "is a folder, but a file"),
+        (main, ["evaluate", weights, folder / "val", "--json", tmp_path / "nodir/x.json"], "There is no folder"),
+        (main, ["evaluate", weights, folder / "val", "--json", tmp_path], "is a folder, but a file"),
         (draw, ["--folder", tmp_path / "file"], "is a file, but a folder"),
     ):
         try:
@@ -194,8 +193,8 @@ def test_no_checkpoint_photo_or_weights_are_written_over_by_mistake(folder, run,
         (main, ["export", run, folder], run / "checkpoint.pt", ".safetensors"),
         (main, ["export", run, folder], weights.with_suffix(".txt"), ".safetensors"),
         (main, ["card", weights, tmp_path / "e.json", "--target"], weights, ".md"),
-        (evaluate, [weights, folder / "val", "--json"], weights, ".json"),
-        (evaluate, [weights, folder / "val", "--json"], run / "checkpoint.pt", ".json"),
+        (main, ["evaluate", weights, folder / "val", "--json"], weights, ".json"),
+        (main, ["evaluate", weights, folder / "val", "--json"], run / "checkpoint.pt", ".json"),
     ):
         before = target.read_bytes() if target.exists() else None
         try:
@@ -213,7 +212,7 @@ def test_a_folder_that_the_system_refuses_is_a_sentence(folder, capsys):
     assert "'/proc/run' can't be read or written" in capsys.readouterr().err
 
 
-OUT_OF_RANGE = ["--minutes -3",
+OUT_OF_RANGE = [
     "--threads -1", "--held-back 0.99", "--smallest-crop 2", "--check-every 0", "--ema-decay 1.5", "--peak-rate nan",
     "--phases 3x64", "--check-size 16", "--workers -1", "--batch 1", "--jitter -1", "--smoothing 2", "--stored 8",
     "--save-every -1", "--warmup 1", "--momentum nan", "--clip -1",
@@ -233,12 +232,12 @@ def test_numbers_out_of_range_are_told(folder, tmp_path, option, capsys):
 @pytest.mark.parametrize("option", ["--batch 0", "--threads -1", "--sizes 8"])
 def test_so_are_those_of_evaluate(folder, option, capsys):
     with pytest.raises(SystemExit) as end:
-        evaluate(["teaching", str(folder / "val"), *option.split()])
+        main(["evaluate", "teaching", str(folder / "val"), *option.split()])
     assert (end.value.code, "was expected" in capsys.readouterr().err) == (2, True)
 
 
 def test_a_table_written_into_a_closed_pipe_ends_quietly():
-    command = f'"{sys.executable}" -m hrnet_viz.training train --help | head -1'
+    command = f'"{sys.executable}" -m recipes.teaching_net train --help | head -1'
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, env=os.environ)
     assert done.stderr == ""
 
@@ -246,6 +245,6 @@ def test_a_table_written_into_a_closed_pipe_ends_quietly():
 def test_evaluation_of_a_folder_without_names_says_what_it_took(folder, tmp_path, capsys):
     torch.save(hv.hrnet("hrnet_w18_small_v1", num_outputs=3).state_dict(), tmp_path / "a.pth")
     out = tmp_path / "x.json"
-    assert evaluate([str(tmp_path / "a.pth"), str(folder / "val"), "--sizes", "32", "--json", str(out)]) == 0
+    assert main(["evaluate", str(tmp_path / "a.pth"), str(folder / "val"), "--sizes", "32", "--json", str(out)]) == 0
     assert "the order of the folders counts: 'blue' is output 0, 'green' is output 1" in capsys.readouterr().err
     assert json.loads(out.read_text())[0]["classes"] == ["output 0", "output 1", "output 2"]

@@ -12,16 +12,15 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from hrnet_viz.evaluate.predict import normalise, predict
-from hrnet_viz.evaluate.scores import expected_calibration_error, fit_temperature
 from hrnet_viz.files import check_place, write_whole
 from hrnet_viz.network import hrnet
 from hrnet_viz.network.settling import settle_norms
 from hrnet_viz.photos.folder import PhotoFolder, list_classes
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.training.checkpoint import read_checkpoint
-from hrnet_viz.training.config import Phase, Recipe
-from hrnet_viz.training.photos import hold_back, read_photos
+from recipes.teaching_net.evaluate import expected_calibration_error, fit_temperature, normalise, predict
+from recipes.teaching_net.photos import hold_back, read_photos
+from recipes.teaching_net.schedule import Phase, Recipe
+from recipes.teaching_net.train import averaged_weights, read_checkpoint
 
 
 def export_weights(
@@ -35,7 +34,7 @@ def export_weights(
     norm_sizes: Sequence[int] | None = None,
     norm_share: float = 1.0,
     note: str = "",
-    say: Callable[[str], None] = print,
+    log: Callable[[str], object] = print,
 ) -> dict[str, str]:
     """Write the moving average of a checkpoint as fp16 safetensors, with a temperature fitted on the photos held back.
 
@@ -54,7 +53,7 @@ def export_weights(
         norm_sizes: sides at which they are measured, in turn; ``sizes`` if None.
         norm_share: share of the measured statistics in what is written, above 0 to 1; the rest is the training's.
         note: about the photos, for the provenance.
-        say: takes lines for people.
+        log: takes lines for people.
 
     Returns:
         The metadata that the file carries.
@@ -70,19 +69,19 @@ def export_weights(
     state = read_checkpoint(checkpoint)
     recipe, classes = Recipe.from_json(state["recipe"]), tuple(state["classes"])
     net = hrnet(recipe.variant, num_outputs=len(classes))
-    net.load_state_dict(state["average"])
+    net.load_state_dict(averaged_weights(state))
     broken = [name for name, value in net.state_dict().items() if not value.isfinite().all()]
     if broken:
         raise ValueError(
             f"'{checkpoint}' holds NaN or infinite numbers in {len(broken)} tensors ({broken[0]}, ...): the training "
             "has diverged. Train again, with a lower --peak-rate or with --clip 1."
         )
-    trained, held = hold_back(list_classes(folder / "train", say), recipe.held_back, recipe.seed)
+    trained, held = hold_back(list_classes(folder / "train", log), recipe.held_back, recipe.seed)
     if trained.classes != classes:
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
     if norm_photos:
         old = {name: value.clone() for name, value in net.named_buffers()}
-        settle_norms(net, _draw_batches(trained, recipe, norm_photos, norm_sizes, say))
+        settle_norms(net, _draw_batches(trained, recipe, norm_photos, norm_sizes, log))
         for name, value in net.named_buffers():
             value.copy_(old[name].lerp(value, norm_share) if value.is_floating_point() else old[name])
     weights = {name: _store(value) for name, value in net.state_dict().items()}
@@ -91,12 +90,12 @@ def export_weights(
     )
     calibration = {"temperature": 1.0, "photos": len(held)}
     if len(held):
-        logits, labels = _predict_held_back(net.eval(), recipe, held, sizes, say)
+        logits, labels = _predict_held_back(net.eval(), recipe, held, sizes, log)
         calibration = calibrate(logits, labels) | {"photos": len(held), "sizes": list(sizes)}
     else:
-        say("No photo was held back, so the temperature stays 1.")
+        log("No photo was held back, so the temperature stays 1.")
     provenance = {
-        "made_by": "python -m hrnet_viz.training",
+        "made_by": "python -m recipes.teaching_net",
         "command": spell_command(recipe, continues=bool(state["history"].get("before"))),
         "recipe": json.loads(recipe.to_json()),
         "finished": state["position"]["progress"] >= 1,
@@ -121,7 +120,7 @@ def export_weights(
         "provenance": json.dumps(provenance),
     }
     write_whole(target, save(weights, metadata))
-    say(f"Wrote {target.name}, {target.stat().st_size / 1e6:.1f} MB, temperature {calibration['temperature']:.3f}.")
+    log(f"Wrote {target.name}, {target.stat().st_size / 1e6:.1f} MB, temperature {calibration['temperature']:.3f}.")
     return metadata
 
 
@@ -147,7 +146,7 @@ def spell_command(recipe: Recipe, *, continues: bool = False) -> str:
             parts.append("--phases " + " ".join(map(str, value)))
         else:
             parts.append(f"--{name.replace('_', '-')} {value}")
-    return " ".join(["python -m hrnet_viz.training train FOLDER --into RUN", *parts])
+    return " ".join(["python -m recipes.teaching_net train FOLDER --into RUN", *parts])
 
 
 def _store(value: Tensor) -> Tensor:
@@ -157,24 +156,24 @@ def _store(value: Tensor) -> Tensor:
 
 
 def _draw_batches(
-    trained: PhotoFolder, recipe: Recipe, count: int, sizes: Sequence[int], say: Callable[[str], None]
+    trained: PhotoFolder, recipe: Recipe, count: int, sizes: Sequence[int], log: Callable[[str], object]
 ) -> Iterator[Tensor]:
     """Draw about ``count`` whole photos, in batches of one size each, the sizes in turn."""
     order = np.random.default_rng((recipe.seed, 5)).permutation(len(trained))[:count]
     for number, chosen in enumerate(np.array_split(order, max(1, count // recipe.batch))):
         size = sizes[number % len(sizes)]
-        photos = read_photos(trained.pick([int(i) for i in chosen]), Preparation(size=(size, size)), say)
+        photos = read_photos(trained.pick([int(i) for i in chosen]), Preparation(size=(size, size)), log)
         yield normalise(photos.pixels, recipe.mean, recipe.std, channels_last=recipe.channels_last)
 
 
 def _predict_held_back(
-    net: nn.Module, recipe: Recipe, held: Any, sizes: Sequence[int], say: Callable[[str], None]
+    net: nn.Module, recipe: Recipe, held: Any, sizes: Sequence[int], log: Callable[[str], object]
 ) -> tuple[Tensor, Tensor]:
     logits, labels = [], []
     for size in sizes:
-        photos = read_photos(held, Preparation(size=(size, size)), say)
+        photos = read_photos(held, Preparation(size=(size, size)), log)
         logits.append(predict(net, photos.pixels, mean=recipe.mean, std=recipe.std))
         labels.append(photos.labels)
         right = (logits[-1].argmax(1) == photos.labels).float().mean()
-        say(f"{float(right):.4f} right of {len(photos)} photos held back, at {size} px")
+        log(f"{float(right):.4f} right of {len(photos)} photos held back, at {size} px")
     return torch.cat(logits), torch.cat(labels)

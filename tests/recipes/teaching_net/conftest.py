@@ -7,8 +7,8 @@ from PIL import Image
 
 from hrnet_viz.photos.folder import list_classes
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.training.config import Phase, Recipe
-from hrnet_viz.training.photos import read_photos
+from recipes.teaching_net.photos import read_photos
+from recipes.teaching_net.schedule import Phase, Recipe
 
 COLOURS = {"blue": (40, 60, 200), "green": (40, 190, 60), "red": (210, 50, 40)}
 

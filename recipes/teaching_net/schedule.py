@@ -1,10 +1,16 @@
-"""Every choice of the recipe, as data."""
+"""The recipe as data, and the steps that follow from it: which photos, at which size and learning rate, in which order.
+
+Everything is a function of the seed and of the position, so a resumed run sees exactly what an unbroken one would.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from hrnet_viz.photos.preparation import IMAGENET_MEAN, IMAGENET_STD
 
@@ -126,3 +132,100 @@ class Recipe:
         values["phases"] = tuple(Phase.parse(phase) for phase in values["phases"])
         values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
         return cls(**values)
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a training stands, between two steps.
+
+    Attributes:
+        step: steps done.
+        epoch: passes over the photos that are complete.
+        offset: photos of this pass that are done.
+        progress: share of the schedule that is done, 0..1.
+    """
+
+    step: int = 0
+    epoch: int = 0
+    offset: int = 0
+    progress: float = 0.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One batch to come.
+
+    Attributes:
+        photos: indices of the photos of the global batch.
+        size: side in pixels.
+        rate: learning rate.
+        at: the position before this step.
+        after: the position after it.
+    """
+
+    photos: tuple[int, ...]
+    size: int
+    rate: float
+    at: Position
+    after: Position
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """One cycle: up to the peak in the warm-up, then down to zero at progress 1, both linearly."""
+    if progress < recipe.warmup:
+        return recipe.peak_rate * max(progress, 1e-3) / recipe.warmup
+    return recipe.peak_rate * max(0.0, 1 - progress) / (1 - recipe.warmup)
+
+
+def find_phase(recipe: Recipe, progress: float) -> Phase:
+    """The phase that this share of the schedule lies in."""
+    done = progress * recipe.epochs
+    for phase in recipe.phases:
+        if done < phase.epochs - 1e-6:  # a sum of shares may fall short of the border by a rounding error
+            return phase
+        done -= phase.epochs
+    return recipe.phases[-1]
+
+
+class Schedule:
+    """The steps of a training from a position to its end.
+
+    Args:
+        recipe: phases, batch, rates, seed.
+        photos: number of training photos.
+        start: where to begin.
+    """
+
+    def __init__(self, recipe: Recipe, photos: int, start: Position = Position()) -> None:
+        if photos < recipe.batch:
+            raise ValueError(
+                f"There are {photos} training photos, but a batch takes {recipe.batch}. Give a smaller --batch."
+            )
+        self.recipe = recipe
+        self.photos = photos
+        self.start = start
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield steps until the schedule is done."""
+        at = self.start
+        order = self._shuffle(at.epoch)
+        while at.progress < 1:
+            chosen = tuple(int(i) for i in order[at.offset : at.offset + self.recipe.batch])
+            gain = len(chosen) / (self.photos * self.recipe.epochs)
+            after = replace(at, step=at.step + 1, offset=at.offset + len(chosen))
+            # Rounding must not add a last step at a rate of nearly zero.
+            after = replace(after, progress=1.0 if at.progress + gain > 1 - 1e-9 else at.progress + gain)
+            if after.offset + self.recipe.batch > self.photos:  # what is left over is drawn anew in the next pass
+                after = replace(after, epoch=at.epoch + 1, offset=0)
+            middle = (at.progress + after.progress) / 2
+            yield Step(chosen, self._draw_size(at), learning_rate(self.recipe, middle), at, after)
+            if after.epoch != at.epoch:
+                order = self._shuffle(after.epoch)
+            at = after
+
+    def _shuffle(self, epoch: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        return np.random.default_rng((self.recipe.seed, 1, epoch)).permutation(self.photos)
+
+    def _draw_size(self, at: Position) -> int:
+        sizes = find_phase(self.recipe, at.progress).sizes
+        return sizes[int(np.random.default_rng((self.recipe.seed, 2, at.step)).integers(len(sizes)))]

@@ -1,3 +1,5 @@
+"""Evaluation: scores by hand, folders matched by name, each photo prepared as the net asks for."""
+
 import json
 import types
 
@@ -7,14 +9,22 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from hrnet_viz.evaluate.__main__ import main
-from hrnet_viz.evaluate.measure import measure
-from hrnet_viz.evaluate.predict import normalise, predict
 from hrnet_viz.network import hrnet
 from hrnet_viz.photos.folder import list_classes
 from hrnet_viz.photos.photo import Photo
 from hrnet_viz.photos.preparation import Preparation, prepare
 from recipes.faithfulness.class_folders import match_classes
+from recipes.teaching_net.__main__ import main
+from recipes.teaching_net.evaluate import (
+    expected_calibration_error,
+    fit_temperature,
+    make_plain,
+    measure,
+    normalise,
+    predict,
+    score,
+    write_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +103,16 @@ def test_the_command_prints_a_table_and_writes_json(net, folder, tmp_path, capsy
     save_file(
         {name: value.contiguous() for name, value in net.state_dict().items()}, tmp_path / "w.safetensors", metadata
     )
-    command = [str(tmp_path / "w.safetensors"), str(folder), "--sizes", "64", "96", "--json", str(tmp_path / "e.json")]
+    command = [
+        "evaluate",
+        str(tmp_path / "w.safetensors"),
+        str(folder),
+        "--sizes",
+        "64",
+        "96",
+        "--json",
+        str(tmp_path / "e.json"),
+    ]
     assert main(command) == 0
     table = capsys.readouterr().out
     assert "64 px" in table
@@ -102,5 +121,65 @@ def test_the_command_prints_a_table_and_writes_json(net, folder, tmp_path, capsy
 
 
 def test_errors_are_sentences(folder, tmp_path, capsys):
-    assert main([str(tmp_path / "none.safetensors"), str(folder)]) == 2
+    assert main(["evaluate", str(tmp_path / "none.safetensors"), str(folder)]) == 2
     assert capsys.readouterr().err.strip()
+
+
+CLASSES = ("cat", "dog", "tench")
+
+
+def logits_of(probabilities):
+    return torch.tensor(probabilities).log()
+
+
+def test_accuracy_per_class_and_confusion_by_hand():
+    answers, truth = [0, 0, 1, 1, 1], torch.tensor([0, 0, 0, 1, 1])
+    result = score(torch.nn.functional.one_hot(torch.tensor(answers), 3).float() * 4, truth, CLASSES, 160)
+    assert result.accuracy.value == pytest.approx(4 / 5)
+    assert (round(result.accuracy.low, 3), round(result.accuracy.high, 3)) == (0.376, 0.964)
+    assert [one.n for one in result.per_class] == [3, 2, 0]
+    assert result.per_class[0].value == pytest.approx(2 / 3)
+    assert result.confusion == ((2, 1, 0), (0, 2, 0), (0, 0, 0))
+
+
+def test_calibration_error_by_hand():
+    """Two photos at 0.9 of which one is right, and two at 0.6, both right: |0.9 - 0.5| / 2 + |0.6 - 1| / 2."""
+    logits = logits_of([[0.9, 0.05, 0.05], [0.9, 0.05, 0.05], [0.6, 0.2, 0.2], [0.6, 0.2, 0.2]])
+    labels = torch.tensor([0, 1, 0, 0])
+    assert expected_calibration_error(logits, labels) == pytest.approx(0.4, abs=1e-6)
+    sure = torch.tensor([[1000.0, 0.0, 0.0]])
+    assert expected_calibration_error(sure, torch.tensor([0])) == pytest.approx(0)
+    assert expected_calibration_error(sure, torch.tensor([1])) == pytest.approx(1)
+
+
+def test_the_temperature_that_spoiled_calibrated_logits_is_found():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20_000, 4, generator=generator, dtype=torch.double) * 2
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
+    for temperature in (0.4, 1.0, 2.5):
+        assert fit_temperature(logits * temperature, labels) == pytest.approx(temperature, rel=0.03)
+
+
+def test_a_fitted_temperature_lowers_the_calibration_error():
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(5000, 4, generator=generator, dtype=torch.double)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
+    spoiled = logits * 3
+    fitted = spoiled / fit_temperature(spoiled, labels)
+    assert expected_calibration_error(fitted, labels) < 0.2 * expected_calibration_error(spoiled, labels)
+
+
+def test_logits_and_labels_have_to_belong_together():
+    with pytest.raises(ValueError, match="don't fit"):
+        score(torch.zeros(3, 2), torch.zeros(3).long(), CLASSES, 160)
+
+
+def test_the_table_shows_every_size_every_class_and_the_confusion():
+    results = [score(torch.eye(3) * size, torch.arange(3), CLASSES, size) for size in (128, 224)]
+    table = write_table(results)
+    for word in (*CLASSES, "128 px", "224 px", "100.0%", "expected calibration error", "confusion at 224 px"):
+        assert word in table
+    plain = make_plain(results)
+    assert plain[1]["size"] == 224
+    assert plain[0]["per_class"]["dog"]["value"] == 1.0
+    assert plain[0]["confusion"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]

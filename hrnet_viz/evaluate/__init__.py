@@ -1,1 +1,0 @@
-"""How good a net is on a folder of class folders: accuracy with interval, per class, confusion, calibration."""
