@@ -26,5 +26,5 @@ def find_shipped(name: str = "teaching") -> Path:
     places = " or ".join(str(folder) for folder in FOLDERS)
     raise WeightsError(
         f"The shipped weights '{name}' are missing: {name}.safetensors was looked for in {places}. They come with a "
-        "clone and with an installed wheel: clone or install again, or train them with `python -m recipes.teaching_net`."
+        "clone and with an installed wheel: clone or install again, or train them: `python -m recipes.teaching_net`."
     )
