@@ -24,7 +24,7 @@ WAYS = {
     "Cams": "hv.cam(net, photo) makes one",
     "Sweep": "hv.sweep(net, photo) makes one",
     "Ablation": "hv.ablate(net, photo, site) makes one",
-    "Fusion": "hv.exchanges.fusion(trace) makes one",
+    "Fusion": "hv.exchanges.shares(trace) makes one",
     "Contributions": "hv.exchanges.contributions(net, photo) makes one",
     "Forecast": "hv.interventions.forecast(net, photo) makes one",
     "PairEffects": "hv.interventions.ablate_pairs(net, photo, sites) makes one",

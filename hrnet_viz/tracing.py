@@ -26,8 +26,8 @@ from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.plan import INPUT
 from hrnet_viz.photos.preparation import Preparation, prepare, read_photos
 from hrnet_viz.runner import Sites, check_base, run
-from hrnet_viz.site_map import ReadOnly
-from hrnet_viz.sites import Site, SiteError, quote
+from hrnet_viz.site_map import ReadOnly, SiteMap
+from hrnet_viz.sites import Site, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
@@ -39,7 +39,7 @@ Photos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource]"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Trace(Mapping[str, Tensor]):
+class Trace(SiteMap[Tensor]):
     """One forward pass: site -> tensor. Immutable; a site may be named by address, ``Site`` or published name.
 
     Attributes:
@@ -51,6 +51,11 @@ class Trace(Mapping[str, Tensor]):
         preparation: how the net makes its input of a photo, and how a picture of the input is made again.
     """
 
+    LACK = (
+        "'{name}' exists in {net}, but this trace did not keep it. "
+        "Ask for it: hv.trace(net, photo, sites=['{name}']), or sites='all' for every tensor."
+    )
+
     plan: Plan
     input: Tensor
     tensors: Mapping[str, Tensor]
@@ -61,30 +66,6 @@ class Trace(Mapping[str, Tensor]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tensors", ReadOnly(self.tensors))
-
-    def __getitem__(self, site: str | Site) -> Tensor:
-        place = self.plan.place(site)
-        name = place.site.name
-        if name not in self.tensors:
-            message = (
-                f"'{name}' exists in {self.plan.owner}, but this trace did not keep it. "
-                f"Ask for it: hv.trace(net, photo, sites=['{name}']), or sites='all' for every tensor."
-            )
-            raise SiteError(message)
-        value: Tensor = place.take(self.tensors[name])
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tensors)
-
-    def __len__(self) -> int:
-        return len(self.tensors)
-
-    def __contains__(self, site: object) -> bool:
-        try:
-            return self.plan.place(site).site.name in self.tensors
-        except SiteError:
-            return False
 
     def __repr__(self) -> str:
         n, _, height, width = self.input.shape

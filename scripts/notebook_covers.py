@@ -22,7 +22,7 @@ COVERS = ROOT / "assets" / "covers"
 READMES = (ROOT / "README.md", ROOT / "notebooks" / "README.md")
 MORE = {
     "02": ("02_multi_resolution", "hv.figures.point_answers("),  # the first one looks like that of 00
-    "exchange": ("00_quickstart", "hv.figures.exchange("),
+    "exchange": ("00_quickstart", "hv.figures.exchange_steps("),
 }
 """Name of the file -> the notebook, and words of the cell that shows the picture."""
 

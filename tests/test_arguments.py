@@ -58,7 +58,7 @@ ASKED = {
     "figure scale": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", scale=wrong),
     "figure order": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", sort=wrong),
     "figure show": lambda wrong: hv.figures.branches(hv.trace(NET, X), "stage4.0", show=wrong),
-    "figure channel": lambda wrong: hv.figures.exchange(TRACE, "stage4.0.sum0", channel=some(wrong)),
+    "figure channel": lambda wrong: hv.figures.exchange_steps(TRACE, "stage4.0.sum0", channel=some(wrong)),
     "figure most": lambda wrong: hv.figures.channel_grid(TRACE, "stem", most=wrong),
     "figure width": lambda wrong: hv.figures.channel_grid(TRACE, "stem", width_in=wrong),
     "trace store_dtype": lambda wrong: hv.trace(NET, X, store_dtype=some(wrong)),

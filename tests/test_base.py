@@ -149,10 +149,10 @@ def sort_for_percentiles(shown):
 WRITES = [scale_as_for_imshow, take_amounts, turn_signs, turn_upside_down, sort_for_percentiles]
 READERS = {
     "ablate": lambda net, trace: hv.ablate(net, trace, PATH),
-    "shares": lambda net, trace: hv.exchanges.fusion(trace),
+    "shares": lambda net, trace: hv.exchanges.shares(trace),
     "statistics": lambda net, trace: hv.activations.measure_sites(trace),
     "running sums": lambda net, trace: trace.running_sums("stage4.0.sum0"),
-    "figure of an exchange": lambda net, trace: hv.figures.exchange(trace, "stage4.0.sum0"),
+    "figure of an exchange": lambda net, trace: hv.figures.exchange_steps(trace, "stage4.0.sum0"),
     "figure of a head": lambda net, trace: hv.figures.head_steps(trace),
 }
 
@@ -227,7 +227,7 @@ def test_traces_survive_pickling_copying_and_saving(net, trace):
 
 RESULTS = {
     "cams": lambda net, trace: hv.cam(net, trace.input, sites="stem"),
-    "shares": lambda net, trace: hv.exchanges.fusion(trace),
+    "shares": lambda net, trace: hv.exchanges.shares(trace),
     "contributions": hv.exchanges.contributions,
     "ablation": lambda net, trace: hv.ablate(net, trace, PATH, keep="stem"),
     "sweep": lambda net, trace: hv.sweep(net, trace, PATH),

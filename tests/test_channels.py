@@ -91,13 +91,15 @@ def test_figures_and_targets_that_name_one_channel(net, trace):
     grid = hv.figures.channel_grid(trace, f"{SITE}[3,5]")
     assert grid.title.startswith(f"{SITE}[3,5]: 2 channels")
     assert {axes.get_label() for axes in grid.figure.axes} >= {"channel 3", "channel 5"}
-    assert hv.figures.exchange(trace, f"{SITE}[5]").title == hv.figures.exchange(trace, SITE, channel=5).title
+    assert (
+        hv.figures.exchange_steps(trace, f"{SITE}[5]").title == hv.figures.exchange_steps(trace, SITE, channel=5).title
+    )
     assert hv.receptive_fields.effective(net, X, f"{SITE}[5]").channel == 5
     named = hv.cam(net, X, targets.place("head.final[5]", 0, 1), sites=SITE)
     assert torch.equal(named[SITE], hv.cam(net, X, targets.place("head.final", 0, 1, channel=5), sites=SITE)[SITE])
     assert named.targets[0] == "head.final[5] at row 0, column 1"
     with pytest.raises(ValueError, match=r"'stage4\.0\.out0\[3,5\]' names 2 channels; give one"):
-        hv.figures.exchange(trace, f"{SITE}[3,5]")
+        hv.figures.exchange_steps(trace, f"{SITE}[3,5]")
 
 
 @pytest.mark.parametrize(

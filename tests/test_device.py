@@ -49,7 +49,7 @@ CALLS = {
     "statistics": lambda net, photos: torch.tensor(
         hv.activations.measure_sites(hv.trace(net, photos))["stage4.1.out0"].energy
     ),
-    "shares": lambda net, photos: hv.exchanges.fusion(hv.trace(net, photos)).matrix("stage4.1", "energy"),
+    "shares": lambda net, photos: hv.exchanges.shares(hv.trace(net, photos)).matrix("stage4.1", "energy"),
     "contributions": lambda net, photos: hv.exchanges.contributions(net, photos, "cat").matrix("stage4.1"),
     "cam": lambda net, photos: hv.cam(net, photos, "cat", sites=SITES)["head.final"],
     "cam, every method": lambda net, photos: torch.stack(
@@ -136,7 +136,7 @@ def test_data_of_either_device_is_taken(nets, device, photos):
     stored = hv.trace(net, photos, store_device="cpu")
     assert stored["stem"].device.type == "cpu"
     same(hv.ablate(net, stored, PATH).logits, hv.ablate(nets[0], truth, PATH).logits)
-    assert hv.exchanges.fusion(stored).matrix("stage4.1", "energy").device.type == "cpu"
+    assert hv.exchanges.shares(stored).matrix("stage4.1", "energy").device.type == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no second device on this machine")

@@ -24,8 +24,8 @@ LIGHT_USES = {
 
 # Bottom to top. A room may import from rooms of lower layers and from itself; whatever is not named here may use all.
 LAYERS = [
-    {"sites", "site_map", "doors", "files", "devices"},
-    {"photos"},
+    {"sites", "doors", "files", "devices"},
+    {"photos", "site_map"},
     {"network", "arguments"},
     {"runner"},
     {"tracing"},

@@ -14,7 +14,8 @@ ROOMS = {room.__name__: room for room in [*ROOMS, hv.photos]}
 @pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
 def test_every_name_is_there_and_is_explained(room):
     for name in room.__all__:
-        assert getattr(room, name).__doc__, f"{room.__name__}.{name} has no docstring"
+        value = getattr(room, name)
+        assert value.__doc__ or not callable(value), f"{room.__name__}.{name} has no docstring"
         assert name in dir(room)
 
 

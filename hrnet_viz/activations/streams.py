@@ -20,7 +20,7 @@ from hrnet_viz.canvas.style import (
     theme_colours,
 )
 from hrnet_viz.network.plan import Plan
-from hrnet_viz.sites import Site, SiteError, parse, quote
+from hrnet_viz.sites import Site, quote
 from hrnet_viz.tracing import Trace
 
 WIDTH = 10  # in
@@ -58,7 +58,9 @@ def branches(
     """
     if after not in ("branches", "exchange"):
         raise ValueError(f"after={quote(after)} was given; look at a module after its 'branches' or its 'exchange'.")
-    sites = find_module(trace.plan, module, "branch" if after == "branches" else "fuse_out")
+    found = trace.plan.module(module)
+    kind = "branch" if after == "branches" else "fuse_out"
+    sites = trace.plan.select(kind=kind, stage=found.stage, module=found.index)
     maps = [read_maps(trace, site, sample) for site in sites]
     panels = [make_panel(one, show, f"{one.size} cells") for one in maps]
     name = f"stage{sites[0].stage}.{sites[0].module}"
@@ -142,31 +144,6 @@ def life_of_branch(
                 grey = theme_colours(picture.theme).muted
                 picture.write(*middle, "→", ha="center", va="center", fontsize=LARGE, color=grey)
     return picture
-
-
-def find_module(plan: Plan, module: str, kind: str) -> tuple[Site, ...]:
-    """Give the sites of one kind of a module, one per branch.
-
-    Args:
-        plan: the plan of the net.
-        module: "stage3.1" or the address of any site of it.
-        kind: "branch", "fuse_sum" or "fuse_out".
-
-    Raises:
-        SiteError: no such module; the message lists those that there are.
-    """
-    there = dict.fromkeys(f"stage{site.stage}.{site.module}" for site in plan.select(kind="fuse_out"))
-    name = str(module)
-    if name not in there:
-        try:
-            address = parse(plan.resolve(name))
-        except SiteError:
-            address = None
-        if address is None or address.module is None:
-            raise SiteError(f"{plan.owner} has no module '{name}'. Its modules are: {', '.join(there)}.")
-        name = f"stage{address.stage}.{address.module}"
-    stage, number = name.removeprefix("stage").split(".")
-    return plan.select(kind=kind, stage=int(stage), module=int(number))
 
 
 def find_stream(plan: Plan, branch: int) -> tuple[Site, ...]:

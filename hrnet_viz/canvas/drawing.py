@@ -18,11 +18,10 @@ from hrnet_viz.canvas.style import Theme, default_theme
 from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.network.variants import find_variant
 from hrnet_viz.photos.preparation import check_size
-from hrnet_viz.sites import SiteError, quote
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.canvas.diagrams.marks import Marks
-    from hrnet_viz.network.plan import Plan
 
 
 def diagram(
@@ -99,7 +98,7 @@ def exchange_diagram(
         ValueError: an unknown variant or theme, or values of which none can be shown here.
     """
     net, size, theme = ready(net, size, theme)
-    scope = find_module(net.plan, module)
+    scope = net.plan.module(module).address
     overlay = read_values(net.plan, values, name, limits)
     heading = f"{net.plan.owner}, exchange of {scope}, photo of {size[0]}×{size[1]} px" if title is None else title
     marks = draw_exchange(net.plan, scope, size, theme, overlay=overlay, title=heading)
@@ -115,20 +114,6 @@ def exchange_diagram(
         if i.name.startswith(f"{scope}.")
     )
     return _finish(marks, caption, f"{caption} Paths: {steps}.")
-
-
-def find_module(plan: Plan, module: str) -> str:
-    """Give the address of a module, "stage3.1", for it or for any site inside it.
-
-    Raises:
-        SiteError: the net has no such module; the message names those that it has.
-    """
-    scopes = [column.scope for column in find_columns(plan, "modules")]
-    text = str(module)
-    for scope in scopes:
-        if text == scope or text.startswith(f"{scope}."):
-            return scope
-    raise SiteError(f"'{text}' is no module of {plan.owner} and lies in none. It has {', '.join(scopes)}.")
 
 
 def ready(

@@ -1,4 +1,8 @@
+from .contributions import Contributions as Contributions
 from .contributions import contributions as contributions
+from .kept import choices as choices
 from .kept import cut_paths as cut_paths
-from .kept import exchange_choices as exchange_choices
-from .shares import fusion as fusion
+from .shares import MEASURES as MEASURES
+from .shares import Shares as Shares
+from .shares import shares as shares
+from .shares import take_apart as take_apart

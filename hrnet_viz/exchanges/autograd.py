@@ -18,7 +18,7 @@ from hrnet_viz.canvas.diagrams.geometry import Place, Point, text_width
 from hrnet_viz.canvas.diagrams.marks import site_colour
 from hrnet_viz.canvas.diagrams.sheet import Sheet
 from hrnet_viz.canvas.dot import run_dot
-from hrnet_viz.canvas.drawing import find_module, ready
+from hrnet_viz.canvas.drawing import ready
 from hrnet_viz.runner import run, size_at
 from hrnet_viz.tracing import evaluating
 
@@ -56,8 +56,8 @@ def autograd_graph(
         ValueError: the module has no such output.
     """
     net, size, theme = ready(net, size, theme)
-    scope = find_module(net.plan, module)
-    branches = [site for site in net.plan.select(kind="branch") if site.name.startswith(f"{scope}.")]
+    scope = net.plan.module(module).address
+    branches = [net.plan.sites[name] for name in net.plan.module(module).branches]
     if not 0 <= output < len(branches):
         raise ValueError(f"output={output} was given; {scope} has outputs 0 to {len(branches) - 1}.")
     like = next(net.parameters())

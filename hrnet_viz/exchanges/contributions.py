@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.runner import Sites
-from hrnet_viz.site_map import ReadOnly
+from hrnet_viz.site_map import ReadOnly, SiteMap
 from hrnet_viz.sites import Site, SiteError, quote
 from hrnet_viz.targets import Wishes, read_target
 from hrnet_viz.tracing import Photos, Trace, exact, trace
@@ -24,7 +24,7 @@ EXCHANGE = ("stage*.fuse*", "stage*.sum*")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Contributions(Mapping[str, Tensor]):
+class Contributions(SiteMap[Tensor]):
     """Site -> what it contributes to the score of each photo, (N,), in units of the score.
 
     Attributes:
@@ -36,6 +36,8 @@ class Contributions(Mapping[str, Tensor]):
         photos: names of the photos, () if a tensor was given.
     """
 
+    LACK = "The contribution of '{name}' was not computed. Ask for it: sites=['{name}']."
+
     plan: Plan
     words: tuple[str, ...]
     score: Tensor
@@ -46,17 +48,11 @@ class Contributions(Mapping[str, Tensor]):
     def __getitem__(self, site: str | Site) -> Tensor:
         return self.spread(site).flatten(1).sum(1)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.tensors)
-
-    def __len__(self) -> int:
-        return len(self.tensors)
-
     def __repr__(self) -> str:
         return f"Contributions({self.plan.owner}: {len(self)} sites to {', '.join(dict.fromkeys(self.words))})"
 
     def spread(self, site: str | Site, per: str = "element") -> Tensor:
-        """Give where the contribution comes from; each way adds up to the contribution.
+        """Return where the contribution comes from; each way adds up to the contribution.
 
         Args:
             site: one of the sites.
@@ -67,11 +63,9 @@ class Contributions(Mapping[str, Tensor]):
             SiteError: a site that was not read.
             ValueError: another ``per``, or places of a site that has none.
         """
-        place = self.plan.place(site)
+        place, values = self.held(site)
         name = place.site.name
-        if name not in self.tensors:
-            raise SiteError(f"The contribution of '{name}' was not computed. Ask for it: sites=['{name}'].")
-        product: Tensor = place.take(self.tensors[name].double() * self.gradients[name].double())
+        product: Tensor = place.take(values.double() * self.gradients[name].double())
         if per == "element":
             return product
         if per == "channel":
@@ -84,18 +78,18 @@ class Contributions(Mapping[str, Tensor]):
         return product.sum(1)
 
     def matrix(self, module: str) -> Tensor:
-        """Give the contributions of all paths of a module, (N, I, J): row i is the output, column j the branch.
+        """Return the contributions of all paths of a module, (N, I, J): row i is the output, column j the branch.
 
         Raises:
             ValueError: a module of which a path is missing.
         """
-        sums = [site for site in self.plan.select(kind="fuse_sum") if site.name.startswith(f"{module}.")]
-        if not sums or any(path not in self.tensors for site in sums for path in site.inputs):
+        found = next((one for one in self.plan.modules if one.address == module), None)
+        if found is None or any(path not in self.tensors for row in found.paths for path in row):
             raise ValueError(f"The contributions of '{module}' are not all here. Modules look like 'stage3.1'.")
-        return torch.stack([torch.stack([self[path] for path in site.inputs], 1) for site in sums], 1)
+        return self.plan.matrices({path: self[path] for row in found.paths for path in row})[module]
 
 
-def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Sites = EXCHANGE) -> Contributions:
+def contributions(net: HRNet, photos: Photos, target: Wishes = None, *, sites: Sites = EXCHANGE) -> Contributions:
     """Compute gradient x value at every path: how much of the score comes through it, to first order.
 
     For score y and path P_j into the sum S the contribution is the sum over all elements of dy/dP_j * P_j. As the paths
@@ -105,7 +99,7 @@ def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Si
 
     Args:
         net: the net.
-        photo: a photo, several, a tensor, or a trace of them. A trace with grad=True is used as it is; another one is
+        photos: a photo, several, a tensor, or a trace of them. A trace with grad=True is used as it is; another one is
             run again.
         target: what the score is: None for the top class, a class by name or index, or whatever ``hv.cam`` takes.
         sites: what to read: every path and sum, or any other sites.
@@ -118,7 +112,7 @@ def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Si
     if not names:
         raise SiteError("No site was given to read. Give an address such as 'stage3.1.fuse0<-2', or several.")
     asked = read_target(net, target)
-    pass_ = with_gradients(net, photo, (*names, *asked.sites))
+    pass_ = with_gradients(net, photos, (*names, *asked.sites))
     scores = asked.evaluate(pass_.tensors)
     tensors = [pass_[name] for name in names]
     gradients = torch.autograd.grad(scores.values.sum(), tensors, retain_graph=True, materialize_grads=True)
@@ -132,12 +126,12 @@ def contributions(net: HRNet, photo: Photos, target: Wishes = None, *, sites: Si
     )
 
 
-def with_gradients(net: HRNet, photo: Photos, names: tuple[str, ...]) -> Trace:
-    """Give a trace through which gradients flow back to the named sites: the given one where it can, else a new one."""
-    if not isinstance(photo, Trace):
-        return trace(net, photo, sites=names, grad=True)
+def with_gradients(net: HRNet, photos: Photos, names: tuple[str, ...]) -> Trace:
+    """Return a trace through which gradients flow back to the named sites: the given one where it can."""
+    if not isinstance(photos, Trace):
+        return trace(net, photos, sites=names, grad=True)
     # What was stored in another type is a copy that nothing was computed from: its gradient would be zero.
-    start = exact(net, photo)
-    if len(start) == len(photo) and all(name in start.tensors and start[name].requires_grad for name in names):
+    start = exact(net, photos)
+    if len(start) == len(photos) and all(name in start.tensors and start[name].requires_grad for name in names):
         return start
-    return replace(trace(net, photo.input.detach(), sites=names, grad=True), photos=photo.photos)
+    return replace(trace(net, photos.input.detach(), sites=names, grad=True), photos=photos.photos)

@@ -15,18 +15,13 @@ if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
 
 
-def list_exchanges(plan: Plan) -> tuple[str, ...]:
-    """Give the modules that end in an exchange, along the depth: "stage2.0", "stage3.0", ..."""
-    return tuple(dict.fromkeys(f"stage{path.stage}.{path.module}" for path in plan.select(kind="fuse_path")))
-
-
-def exchange_choices(plan: Plan) -> tuple[int, ...]:
-    """Give the numbers of exchanges that may be kept: 0, 1, 3 and all."""
-    return tuple(sorted({0, 1, 3, len(list_exchanges(plan))}))
+def choices(plan: Plan) -> tuple[int, ...]:
+    """Return the numbers of exchanges that may be kept: 0, 1, 3 and all."""
+    return tuple(sorted({0, 1, 3, len(plan.modules)}))
 
 
 def kept_exchanges(plan: Plan, number: int | None) -> tuple[str, ...]:
-    """Give the modules whose exchange is kept.
+    """Return the modules whose exchange is kept.
 
     Args:
         plan: the plan of the net.
@@ -35,21 +30,21 @@ def kept_exchanges(plan: Plan, number: int | None) -> tuple[str, ...]:
     Raises:
         ValueError: another number.
     """
-    modules = list_exchanges(plan)
+    modules = tuple(module.address for module in plan.modules)
     if number is None:
         return modules
-    choices, asked = exchange_choices(plan), read_integer(number)
-    if asked not in choices:
+    asked = read_integer(number)
+    if asked not in choices(plan):
         raise ValueError(
             f"exchanges={quote(number)} was given. {plan.owner} has {len(modules)} exchanges; of these "
-            f"{', '.join(map(str, choices))} can be kept: none, the last, the last of each stage, or all."
+            f"{', '.join(map(str, choices(plan)))} can be kept: none, the last, the last of each stage, or all."
         )
     last_of_stage = {module.partition(".")[0]: module for module in modules}
     return {0: (), 1: modules[-1:], 3: tuple(last_of_stage.values()), len(modules): modules}[asked]
 
 
 def cut_paths(plan: Plan, number: int | None) -> frozenset[str]:
-    """Give the paths that are taken away when this many exchanges are kept: all between different branches.
+    """Return the paths that are taken away when this many exchanges are kept: all between different branches.
 
     Raises:
         ValueError: a number that ``kept_exchanges`` does not know.
@@ -63,7 +58,7 @@ def cut_paths(plan: Plan, number: int | None) -> frozenset[str]:
 
 
 def reaching_sites(plan: Plan, site: str, number: int | None = None) -> tuple[str, ...]:
-    """Give the landmarks that reach a site when this many exchanges are kept, in plan order, itself left out.
+    """Return the landmarks that reach a site when this many exchanges are kept, in plan order, itself left out.
 
     Raises:
         SiteError: an address that names no site.

@@ -19,8 +19,7 @@ from hrnet_viz.canvas.style import (
     theme_colours,
 )
 from hrnet_viz.exchanges.contributions import Contributions
-from hrnet_viz.exchanges.kept import list_exchanges
-from hrnet_viz.exchanges.shares import SIGNED_MEASURES, Fusion
+from hrnet_viz.exchanges.shares import SIGNED_MEASURES, Shares
 from hrnet_viz.sites import Site
 
 WIDTH = 10.0  # in
@@ -48,12 +47,12 @@ CAPTIONS = {
 
 
 def share_matrices(
-    fusion: Fusion, measure: str = "energy", *, sample: int | None = None, theme: Theme | None = None
+    shares: Shares, measure: str = "energy", *, sample: int | None = None, theme: Theme | None = None
 ) -> Picture:
     """Draw a measure of every path of every exchange.
 
     Args:
-        fusion: what ``hv.exchanges.fusion`` gave.
+        shares: what ``hv.exchanges.shares`` gave.
         measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
         sample: number of the photo; the mean over all of them if None.
         theme: "light" or "dark"; the default theme if None.
@@ -62,16 +61,16 @@ def share_matrices(
         ValueError: no such measure.
         IndexError: no such photo.
     """
-    matrices = {module: average(matrix.cpu().numpy(), sample) for module, matrix in fusion.matrices(measure).items()}
+    matrices = {module: average(matrix.cpu().numpy(), sample) for module, matrix in shares.matrices(measure).items()}
     signed = measure in SIGNED_MEASURES
     limit = 1.0 if measure in {"energy", "cosine"} else None
-    n = next(iter(fusion.matrices(measure).values())).shape[0]
+    n = next(iter(shares.matrices(measure).values())).shape[0]
     return matrices_picture(
         matrices,
         signed=signed,
         limit=limit,
         title=TITLES[measure],
-        caption=f"{CAPTIONS[measure]} {fusion.plan.owner}, {whose(fusion.photos, n, sample)}.",
+        caption=f"{CAPTIONS[measure]} {shares.plan.owner}, {whose(shares.photos, n, sample)}.",
         label={"cosine": "cosine", "projection": "share of the sum"}.get(measure, "share"),
         theme=theme,
     )
@@ -93,7 +92,7 @@ def contribution_matrices(
     """
     matrices = {
         module: average(contributions.matrix(module).cpu().numpy(), sample)
-        for module in list_exchanges(contributions.plan)
+        for module in map(str, contributions.plan.modules)
     }
     n = len(contributions.score)
     score = average(contributions.score.double().cpu().numpy(), sample)
@@ -110,12 +109,12 @@ def contribution_matrices(
 
 
 def share_maps(
-    fusion: Fusion, site: str | Site, measure: str = "decided", *, sample: int = 0, theme: Theme | None = None
+    shares: Shares, site: str | Site, measure: str = "decided", *, sample: int = 0, theme: Theme | None = None
 ) -> Picture:
     """Draw a measure of every path into one sum, place by place over all channels, on one scale.
 
     Args:
-        fusion: what ``hv.exchanges.fusion`` gave.
+        shares: what ``hv.exchanges.shares`` gave.
         site: the fuse sum.
         measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
         sample: number of the photo.
@@ -126,25 +125,25 @@ def share_maps(
         ValueError: no such measure.
         IndexError: no such photo.
     """
-    shares = fusion[site]
-    every = shares.measure(measure, per="place").cpu().numpy()
+    total = shares[site]
+    every = total.measure(measure, per="place").cpu().numpy()
     maps = [average(path, sample) for path in every]
-    means = average(shares.measure(measure).T.cpu().numpy(), sample)
+    means = average(total.measure(measure).T.cpu().numpy(), sample)
     signed = measure in SIGNED_MEASURES
     low, high = map_limits(maps, signed=signed)
     room = (WIDTH - 2 * MARGIN - BAR - GAP * (len(maps) - 1)) / len(maps)
     wide, tall = fit_cells((room, TALLEST), (maps[0].shape[0], maps[0].shape[1]))
-    told = [f"{path.name} {short(float(mean))}" for path, mean in zip(shares.paths, means, strict=True)]
+    told = [f"{path.name} {short(float(mean))}" for path, mean in zip(total.paths, means, strict=True)]
     with new_picture(
         WIDTH,
         WORDS + tall,
         theme,
-        title=f"{shares.site.name}: {TITLES[measure][0].lower()}{TITLES[measure][1:]}",
+        title=f"{total.site.name}: {TITLES[measure][0].lower()}{TITLES[measure][1:]}",
         caption=f"{CAPTIONS[measure]} Here at each place, over all channels; the numbers are for the whole map. "
-        f"{fusion.plan.owner}, {whose(fusion.photos, every.shape[1], sample)}.",
-        alt=f"{len(maps)} maps, one per path into {shares.site.name}. {TITLES[measure]}, whole map: {', '.join(told)}.",
+        f"{shares.plan.owner}, {whose(shares.photos, every.shape[1], sample)}.",
+        alt=f"{len(maps)} maps, one per path into {total.site.name}. {TITLES[measure]}, whole map: {', '.join(told)}.",
     ) as picture:
-        for number, (path, values, mean) in enumerate(zip(shares.paths, maps, means, strict=True)):
+        for number, (path, values, mean) in enumerate(zip(total.paths, maps, means, strict=True)):
             left = MARGIN + number * (room + GAP)
             picture.write(left, 0, path.name.rpartition(".")[2], fontsize=NORMAL, fontweight="bold")
             picture.write(left, 0.19, short(float(mean)), fontsize=SMALL, color=theme_colours(picture.theme).muted)

@@ -26,9 +26,8 @@ from hrnet_viz.canvas.style import (
     theme_colours,
 )
 from hrnet_viz.exchanges.contributions import Contributions
-from hrnet_viz.exchanges.kept import list_exchanges
 from hrnet_viz.exchanges.matrices import CAPTIONS, TITLES, whose
-from hrnet_viz.exchanges.shares import Fusion
+from hrnet_viz.exchanges.shares import Shares
 
 WIDTH, HEIGHT = 10.0, 4.5  # in
 LABELS = 0.75  # in, left of the rows
@@ -64,7 +63,7 @@ class _Node:
 
 
 def exchange_ribbons(
-    source: Fusion | Contributions,
+    source: Shares | Contributions,
     measure: str = "energy",
     *,
     sample: int | None = None,
@@ -73,7 +72,7 @@ def exchange_ribbons(
     """Draw every path of every exchange as a ribbon whose width is what it carries.
 
     Args:
-        source: what ``hv.exchanges.fusion`` gave: the width is a measure of the path, and the ribbons into an output
+        source: what ``hv.exchanges.shares`` gave: the width is a measure of the path, and the ribbons into an output
             add up to 1 for "energy"; or what ``hv.exchanges.contributions`` gave: the width is the size of the path's
             contribution to the score.
         measure: "energy", "projection", "decided", "opened" or "closed"; of no meaning for contributions.
@@ -85,7 +84,7 @@ def exchange_ribbons(
         IndexError: no such photo.
     """
     if isinstance(source, Contributions):
-        modules = list_exchanges(source.plan)
+        modules = map(str, source.plan.modules)
         found = {module: average(source.matrix(module).cpu().numpy(), sample) for module in modules}
         words = ", ".join(dict.fromkeys(source.words if sample is None else (source.words[sample],)))
         n, unit, title = len(source.score), "in units of the score", f"Which way “{words}” comes through the exchanges"

@@ -6,7 +6,7 @@ Output i of a module is ReLU(S) with S = P_0 + ... + P_J, P_j being what branch 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from hrnet_viz.site_map import ReadOnly
-from hrnet_viz.sites import Site, SiteError, quote
+from hrnet_viz.site_map import ReadOnly, SiteMap
+from hrnet_viz.sites import Site, quote
 from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ def energy(paths: Tensor, over: tuple[int, ...]) -> Tensor:
 
     Between 0 and 1, adds up to 1 over j. It tells how loud a path is, not whether it is heard: two paths that cancel
     share the energy of a sum that is 0. Not a number where all paths are 0.
-
-    Args:
-        paths: (J, N, C, H, W).
-        over: axes to sum over.
     """
     each = paths.square().sum(over)
     return each / each.sum(0)
@@ -43,10 +39,6 @@ def projection(paths: Tensor, over: tuple[int, ...]) -> Tensor:
 
     Adds up to 1 over j. It tells how much of the sum a path accounts for: negative where it works against the sum,
     above 1 where it makes up for others. Not a number where the sum is 0.
-
-    Args:
-        paths: (J, N, C, H, W).
-        over: axes of the inner products.
     """
     total = _add(paths)
     return (paths * total).sum(over) / total.square().sum(over)
@@ -57,10 +49,6 @@ def cosine(paths: Tensor, over: tuple[int, ...]) -> Tensor:
 
     Between -1 and 1. It tells direction alone: a path that is tiny but points along the sum has cosine 1. Not a number
     where either is 0.
-
-    Args:
-        paths: (J, N, C, H, W).
-        over: axes of the inner products.
     """
     total = _add(paths)
     return (paths * total).sum(over) / (paths.square().sum(over).sqrt() * total.square().sum(over).sqrt())
@@ -71,21 +59,12 @@ def opened(paths: Tensor, over: tuple[int, ...]) -> Tensor:
 
     "Without it" is the sum of the other paths in their order, which is what setting the path to zero computes. Over j
     this does not add up to 1: two paths may both be needed, or none.
-
-    Args:
-        paths: (J, N, C, H, W).
-        over: axes to average over.
     """
     return ((_add(paths) > 0) & (_add_others(paths) <= 0)).to(paths.dtype).mean(over)
 
 
 def closed(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Share of positions that a path closes at the ReLU: S <= 0, but without it the sum is positive.
-
-    Args:
-        paths: (J, N, C, H, W).
-        over: axes to average over.
-    """
+    """Share of positions that a path closes at the ReLU: S <= 0, but without it the sum is positive."""
     return ((_add(paths) <= 0) & (_add_others(paths) > 0)).to(paths.dtype).mean(over)
 
 
@@ -93,25 +72,14 @@ def decided(paths: Tensor, over: tuple[int, ...]) -> Tensor:
     """Share of positions that a path decides at the ReLU, one way or the other: ``opened`` plus ``closed``.
 
     A position is decided by path j if the ReLU would let through without it what it blocks with it, or the reverse.
-
-    Args:
-        paths: (J, N, C, H, W).
-        over: axes to average over.
     """
     return opened(paths, over) + closed(paths, over)
 
 
 MEASURES: Mapping[str, Callable[[Tensor, tuple[int, ...]], Tensor]] = MappingProxyType(
-    {
-        "energy": energy,
-        "projection": projection,
-        "cosine": cosine,
-        "decided": decided,
-        "opened": opened,
-        "closed": closed,
-    }
+    {function.__name__: function for function in (energy, projection, cosine, decided, opened, closed)}
 )
-"""Name -> function; each docstring defines its measure."""
+"""Name -> function (paths (J, N, C, H, W), axes to sum over) -> (J, ...); each docstring defines its measure."""
 
 SIGNED_MEASURES = ("projection", "cosine")
 """Those that may be negative."""
@@ -155,7 +123,7 @@ class SumShares:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Fusion(Mapping[str, SumShares]):
+class Shares(SiteMap[SumShares]):
     """Every exchange of a trace: fuse sum -> the shares of the paths into it.
 
     Attributes:
@@ -164,48 +132,42 @@ class Fusion(Mapping[str, SumShares]):
         photos: names of the photos, () if a tensor was traced.
     """
 
+    HELD = "sums"
+    LACK = "'{name}' is not among these fuse sums. Those are: {names}."
+
     plan: Plan
     sums: Mapping[str, SumShares]
     photos: tuple[str, ...] = ()
 
     def __getitem__(self, site: str | Site) -> SumShares:
-        name = self.plan.resolve(site)
-        if name not in self.sums:
-            raise SiteError(f"'{name}' is not among these fuse sums. Those are: {', '.join(self.sums)}.")
-        return self.sums[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.sums)
-
-    def __len__(self) -> int:
-        return len(self.sums)
+        self.plan.resolve(site)  # a share is one of all channels
+        return self.held(site)[1]
 
     def __repr__(self) -> str:
-        return f"Fusion({self.plan.owner}: {len(self.modules)} modules, {len(self)} sums)"
+        return f"Shares({self.plan.owner}: {len(self.modules)} modules, {len(self)} sums)"
 
     @property
     def modules(self) -> tuple[str, ...]:
         """The modules along the depth: "stage2.0", "stage3.0", ..."""
-        return tuple(dict.fromkeys(name.rpartition(".")[0] for name in self.sums))
+        return tuple(module.address for module in self.plan.modules if module.sums[0].name in self.sums)
 
     def matrix(self, module: str, measure: str = "energy") -> Tensor:
-        """Give a measure of all paths of a module, (N, I, J): row i is the output, column j the branch it comes from.
+        """Return a measure of all paths of a module, (N, I, J): row i is the output, column j the branch it comes from.
 
         Raises:
             ValueError: no such module or measure.
         """
         if module not in self.modules:
             raise ValueError(f"There is no module '{module}' here. Modules are: {', '.join(self.modules)}.")
-        rows = [shares.measure(measure) for name, shares in self.sums.items() if name.rpartition(".")[0] == module]
-        return torch.stack([row.T for row in rows], dim=1)
+        return torch.stack([self.sums[total.name].measure(measure).T for total in self.plan.module(module).sums], 1)
 
     def matrices(self, measure: str = "energy") -> dict[str, Tensor]:
-        """Give the matrix of every module along the depth."""
+        """Return the matrix of every module along the depth."""
         return {module: self.matrix(module, measure) for module in self.modules}
 
 
-def fusion(trace: Trace) -> Fusion:
-    """Take every exchange of a pass apart into the contributions of its paths.
+def shares(trace: Trace) -> Shares:
+    """Compute what each path contributes to every exchange of a pass.
 
     Args:
         trace: one that kept all paths of a module; the landmarks, which are the default, have them.
@@ -213,23 +175,18 @@ def fusion(trace: Trace) -> Fusion:
     Raises:
         ValueError: no module is complete in the trace.
     """
-    sums: dict[str, SumShares] = {}
-    for site in trace.plan.select(kind="fuse_sum"):
-        if all(path in trace.tensors for path in site.inputs):
-            sums[site.name] = take_apart(trace, site)
-    whole = {name.rpartition(".")[0] for name in sums}
-    whole -= {site.name.rpartition(".")[0] for site in trace.plan.select(kind="fuse_sum") if site.name not in sums}
-    sums = {name: shares for name, shares in sums.items() if name.rpartition(".")[0] in whole}
-    if not sums:
+    whole = [one for one in trace.plan.modules if all(path in trace.tensors for row in one.paths for path in row)]
+    if not whole:
         raise ValueError(
             "This trace kept the fuse paths of no module. Trace all landmarks, hv.trace(net, photo), or those of one "
             "module: sites='stage3.1.fuse*'."
         )
-    return Fusion(trace.plan, ReadOnly(sums), tuple(photo.name for photo in trace.photos))
+    sums = {total.name: take_apart(trace, total) for module in whole for total in module.sums}
+    return Shares(trace.plan, ReadOnly(sums), tuple(photo.name for photo in trace.photos))
 
 
 def take_apart(trace: Trace, site: str | Site) -> SumShares:
-    """Give the contributions to one sum of a trace, a fuse sum or one of the head.
+    """Return the contributions to one sum of a trace, a fuse sum or one of the head.
 
     Raises:
         ValueError: the site is no sum.
@@ -251,7 +208,7 @@ def _add(paths: Tensor) -> Tensor:
 
 
 def _add_others(paths: Tensor) -> Tensor:
-    """Give for each path the sum that is left when it is zero, to the bit as an ablation computes it."""
+    """Return for each path the sum that is left when it is zero, to the bit as an ablation computes it."""
     numbers = range(len(paths))
     nothing = torch.zeros_like(paths[0])
     return torch.stack([_add(torch.stack([nothing if k == j else paths[k] for k in numbers])) for j in numbers])

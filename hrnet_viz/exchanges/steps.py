@@ -23,7 +23,6 @@ from hrnet_viz.canvas.style import (
     short,
     theme_colours,
 )
-from hrnet_viz.network.plan import Plan
 from hrnet_viz.sites import Site
 from hrnet_viz.tracing import Trace
 
@@ -62,7 +61,7 @@ class Unit:
         return float((self.running[-1] < 0).mean())
 
 
-def exchange(
+def exchange_steps(
     trace: Trace, site: str | Site, *, sample: int = 0, channel: int | None = None, theme: Theme | None = None
 ) -> Picture:
     """Draw one exchange unit: every path, the sum as it grows, the sum before ReLU, and the output after it.
@@ -133,25 +132,9 @@ def exchange(
     return picture
 
 
-def find_sum(plan: Plan, site: str | Site) -> Site:
-    """Give the fuse sum that a path, a sum or an output of an exchange belongs to.
-
-    Raises:
-        SiteError: no such site.
-        ValueError: the site belongs to no exchange.
-    """
-    found = plan.sites[plan.place(site).site.landmark]
-    if found.kind not in ("fuse_path", "fuse_sum", "fuse_out"):
-        raise ValueError(
-            f"'{found.name}' belongs to no exchange. Name a sum such as 'stage3.1.sum0', its output 'stage3.1.out0', "
-            "or one of its paths 'stage3.1.fuse0<-2'."
-        )
-    return plan.sites[f"stage{found.stage}.{found.module}.sum{found.branch}"]
-
-
 def read_unit(trace: Trace, site: str | Site, sample: int = 0, channel: int | None = None) -> Unit:
-    """Take one channel's way through an exchange out of a trace; arguments and errors are those of ``exchange``."""
-    total, place = find_sum(trace.plan, site), trace.plan.place(site)
+    """Return one channel's way through an exchange; arguments and errors are those of ``exchange_steps``."""
+    total, place = trace.plan.sum_of(site), trace.plan.place(site)
     maps = read_maps(trace, total, sample)
     out = read_maps(trace, total.feeds[0], sample)
     if channel is None:

@@ -9,8 +9,8 @@ from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
 from hrnet_viz.canvas.sources import count, site_colour
 from hrnet_viz.explorer.layout import Node, lay_out
-from hrnet_viz.explorer.static import find_sum
 from hrnet_viz.network.plan import INPUT, Plan
+from hrnet_viz.sites import Site
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -115,5 +115,10 @@ def describe_node(node: Node, plan: Plan) -> dict[str, Any]:
         "colour": BRANCH_COLOURS[site.source] if site.source is not None else site_colour(site),
         "go": node.go,
         "alike": node.alike,
-        "sum": find_sum(plan, site),
+        "sum": nearest_sum(plan, site).name,
     }
+
+
+def nearest_sum(plan: Plan, site: Site) -> Site:
+    """Return the fuse sum of the stream and module that a site belongs to, the first of the net if it is in none."""
+    return plan.modules[0].sums[0] if site.module is None else plan.module(site).sums[site.branch or 0]

@@ -211,17 +211,15 @@ class Server:
 
     def measure_shares(self, photo: str, module: str) -> Answer:
         """Give every measure of the paths of a module, and whether they add up to the sums to the bit."""
-        from hrnet_viz.exchanges.shares import MEASURES, fusion
+        from hrnet_viz.exchanges import MEASURES, shares
 
         base = self.trace(photo)
         part = {name: value for name, value in base.items() if name.startswith(f"{module}.")}
-        shares = fusion(_only(base, part))
-        sums = [name for name in shares if name.startswith(f"{module}.")]
+        found = shares(_only(base, part))
+        sums = [name for name in found if name.startswith(f"{module}.")]
         exact = all(torch.equal(base.running_sums(name)[-1], base[name]) for name in sums)
         measures = {
-            measure: list_shares(
-                module, CHOICES["measure"][1][measure], shares.matrix(module, measure)[0].cpu().numpy()
-            )
+            measure: list_shares(module, CHOICES["measure"][1][measure], found.matrix(module, measure)[0].cpu().numpy())
             for measure in MEASURES
         }
         return Answer({"measures": measures, "exact": exact})

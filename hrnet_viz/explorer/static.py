@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hrnet_viz.canvas.style import BRANCH_COLOURS, MARGIN, SMALL, Picture, new_picture, short, theme_colours
+from hrnet_viz.explorer.description import nearest_sum
 from hrnet_viz.explorer.tables import percent, rank, softmax
-from hrnet_viz.network.plan import Plan
 from hrnet_viz.sites import Site
 from hrnet_viz.tracing import Trace
 
@@ -79,18 +79,18 @@ def _draw_head(scene: Scene) -> Picture:
 def _draw_branches(scene: Scene) -> Picture:
     from hrnet_viz.activations.streams import branches
 
-    total = scene.trace.plan.sites[find_sum(scene.trace.plan, scene.site)]
+    total = nearest_sum(scene.trace.plan, scene.site)
     show = scene.choices["channel"] if scene.choices["show"] == "channel" else scene.choices["show"]
     after: Literal["branches", "exchange"] = "exchange" if scene.site.kind == "fuse_out" else "branches"
     return branches(scene.trace, f"stage{total.stage}.{total.module}", after=after, show=show, **scene.options)
 
 
 def _draw_exchange(scene: Scene) -> Picture:
-    from hrnet_viz.exchanges.steps import exchange
+    from hrnet_viz.exchanges.steps import exchange_steps
 
-    total = find_sum(scene.trace.plan, scene.site)
-    channel = min(scene.choices["channel"], scene.trace.plan.sites[total].channels - 1)
-    return exchange(scene.trace, total, channel=channel, **scene.options)
+    total = nearest_sum(scene.trace.plan, scene.site)
+    channel = min(scene.choices["channel"], total.channels - 1)
+    return exchange_steps(scene.trace, total, channel=channel, **scene.options)
 
 
 def _draw_cams(scene: Scene) -> Picture:
@@ -143,10 +143,3 @@ def draw_small(picture: Picture) -> bytes:
     return next(
         (png for png in map(picture.png, SHARPNESSES) if len(png) <= LARGEST_STORED), picture.png(SHARPNESSES[-1])
     )
-
-
-def find_sum(plan: Plan, site: Site) -> str:
-    """Give the fuse sum that a site belongs to, the first one of the net for a site that is in no exchange."""
-    sums = plan.select(kind="fuse_sum")
-    own = [one for one in sums if (one.stage, one.module, one.branch) == (site.stage, site.module, site.branch)]
-    return (own or list(sums))[0].name

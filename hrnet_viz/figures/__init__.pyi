@@ -24,7 +24,7 @@ from hrnet_viz.exchanges.matrices import contribution_matrices as contribution_m
 from hrnet_viz.exchanges.matrices import share_maps as share_maps
 from hrnet_viz.exchanges.matrices import share_matrices as share_matrices
 from hrnet_viz.exchanges.ribbons import exchange_ribbons as exchange_ribbons
-from hrnet_viz.exchanges.steps import exchange as exchange
+from hrnet_viz.exchanges.steps import exchange_steps as exchange_steps
 from hrnet_viz.heads.figures import head_choices as head_choices
 from hrnet_viz.heads.steps import head_steps as head_steps
 from hrnet_viz.interventions.cut_figures import cut_effects as cut_effects

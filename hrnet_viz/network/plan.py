@@ -8,10 +8,14 @@ modules are called in the same order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, Self
+
+import torch
+from torch import Tensor
 
 from hrnet_viz.sites import (
     KINDS,
@@ -72,6 +76,35 @@ class Step:
         return (*self.inner, Step(last, "view"))
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """Parallel branches and the exchange at their end.
+
+    Attributes:
+        address: "stage3.1".
+        stage, index: the numbers in it.
+        sums: its fuse sums, one per output.
+    """
+
+    address: str
+    stage: int
+    index: int
+    sums: tuple[Site, ...]
+
+    @property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """Addresses of its fuse paths: row i are those into output i, in the order in which they are added."""
+        return tuple(total.inputs for total in self.sums)
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """Addresses of its branches."""
+        return tuple(f"{self.address}.branch{b}" for b in range(len(self.sums[0].inputs)))
+
+    def __str__(self) -> str:
+        return self.address
+
+
 @dataclass(frozen=True)
 class Plan:
     """The ordered steps of one net.
@@ -102,6 +135,64 @@ class Plan:
     def landmarks(self) -> tuple[str, ...]:
         """Addresses of the landmarks, in order."""
         return tuple(step.name for step in self.steps)
+
+    @cached_property
+    def modules(self) -> tuple[Module, ...]:
+        """The modules along the depth."""
+        sums: dict[str, list[Site]] = {}
+        for site in self.select(kind="fuse_sum"):
+            sums.setdefault(site.name.rpartition(".")[0], []).append(site)
+        return tuple(
+            Module(address, int(sites[0].stage or 0), int(sites[0].module or 0), tuple(sites))
+            for address, sites in sums.items()
+        )
+
+    def module(self, name: object) -> Module:
+        """Return the module of an address such as "stage3.1", or the one that a site lies in.
+
+        Raises:
+            SiteError: the net has no such module or site, or the site lies in no module.
+        """
+        text = str(name)
+        site = self.sites.get(text) or (
+            None if re.fullmatch(r"stage\d+(\.\d+)?", text) else self.sites[self.resolve(name)]
+        )
+        found = {module.address: module for module in self.modules}
+        address = text if site is None else f"stage{site.stage}.{site.module}"
+        if address not in found:
+            raise SiteError(f"{quote(name)} is no module of {self.owner}. Modules are: {', '.join(found)}.")
+        return found[address]
+
+    def sum_of(self, name: object) -> Site:
+        """Return the fuse sum that a path, a sum or an output of an exchange belongs to.
+
+        Raises:
+            SiteError: no such site.
+            ValueError: the site belongs to no exchange.
+        """
+        found = self.sites[self.place(name).site.landmark]
+        if found.kind not in ("fuse_path", "fuse_sum", "fuse_out"):
+            raise ValueError(
+                f"'{found.name}' belongs to no exchange. Name a sum such as 'stage3.1.sum0', its output "
+                "'stage3.1.out0', or one of its paths 'stage3.1.fuse0<-2'."
+            )
+        return self.module(found).sums[found.branch or 0]
+
+    def matrices(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return numbers of fuse paths by module: address -> (..., I, J), row i the output, column j the branch.
+
+        Args:
+            values: address of a fuse path -> its tensor (...). A path that is missing is NaN, a module of which nothing
+                is known is left out.
+        """
+        found: dict[str, Tensor] = {}
+        for module in self.modules:
+            known = next((values[path] for row in module.paths for path in row if path in values), None)
+            if known is not None:
+                nothing = torch.full_like(known, torch.nan)
+                rows = [torch.stack([values.get(path, nothing) for path in row], -1) for row in module.paths]
+                found[module.address] = torch.stack(rows, -2)
+        return found
 
     @cached_property
     def called(self) -> frozenset[str]:

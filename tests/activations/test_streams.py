@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hrnet_viz as hv
-from hrnet_viz.activations.streams import branches, find_module, find_stream, life_of_branch
+from hrnet_viz.activations.streams import branches, find_stream, life_of_branch
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, STEM_COLOUR
 from hrnet_viz.canvas.panels import thin_colours
 from hrnet_viz.canvas.sources import read_photo
@@ -153,14 +153,18 @@ def test_alt_text_of_a_life_lists_every_map(made):
 
 def test_sites_of_a_module():
     plan = made_trace(size=64).plan
-    assert [site.name for site in find_module(plan, "stage3.0", "fuse_sum")] == [f"stage3.0.sum{b}" for b in range(3)]
+    assert [site.name for site in plan.module("stage3.0.fuse1<-2").sums] == [f"stage3.0.sum{b}" for b in range(3)]
 
 
 @pytest.mark.parametrize(
     ("draw", "error", "words"),
     [
-        (lambda t: branches(t, "stage9.9"), SiteError, "has no module 'stage9.9'. Its modules are: stage2.0, stage3.0"),
-        (lambda t: branches(t, "stem"), SiteError, "has no module 'stem'"),
+        (
+            lambda t: branches(t, "stage9.9"),
+            SiteError,
+            r"'stage9.9' is no module of .*: stage2.0, stage3.0",
+        ),
+        (lambda t: branches(t, "stem"), SiteError, "'stem' is no module of"),
         (lambda t: branches(t, "stage3.0", after="relu"), ValueError, "after its 'branches' or its 'exchange'"),
         (lambda t: branches(t, "stage3.0", show=99), IndexError, "'stage3.0.branch0' has channels 0 to 15"),
         (lambda t: branches(t, "stage3.0", show="best"), ValueError, "show 'energy', 'strongest', or a channel"),

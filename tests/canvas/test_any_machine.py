@@ -24,7 +24,7 @@ pictures = {
     "exchange diagram": hv.figures.exchange_diagram("hrnet_w18", "stage3.0"),
     "autograd": hv.figures.autograd_graph(net, "stage3.0", output=1),
     "branches": hv.figures.branches(trace, "stage4.0"),
-    "exchange": hv.figures.exchange(trace, "stage4.0.sum1"),
+    "exchange": hv.figures.exchange_steps(trace, "stage4.0.sum1"),
     "summary": hv.figures.summary(hv.activations.measure_sites(trace)),
 }
 for name, picture in pictures.items():

@@ -7,7 +7,7 @@ from hrnet_viz.activations.maps import channel_grid
 from hrnet_viz.activations.statistics import measure_sites
 from hrnet_viz.activations.streams import branches, life_of_branch
 from hrnet_viz.activations.summary import summary
-from hrnet_viz.exchanges.steps import exchange
+from hrnet_viz.exchanges.steps import exchange_steps
 from hrnet_viz.heads.steps import head_steps
 from tests.nets.made_trace import complain_about_words, made_trace
 
@@ -21,9 +21,9 @@ FIGURES = {
     "branches of 4": lambda trace: branches(trace, "stage4.0", after="exchange", show="strongest"),
     "life of 0": lambda trace: life_of_branch(trace, 0),
     "life of 3": lambda trace: life_of_branch(trace, 3, show="strongest"),
-    "exchange of 2": lambda trace: exchange(trace, "stage2.0.sum1"),
-    "exchange of 3": lambda trace: exchange(trace, "stage3.0.out2"),
-    "exchange of 4": lambda trace: exchange(trace, "stage4.0.sum0", channel=15),
+    "exchange of 2": lambda trace: exchange_steps(trace, "stage2.0.sum1"),
+    "exchange of 3": lambda trace: exchange_steps(trace, "stage3.0.out2"),
+    "exchange of 4": lambda trace: exchange_steps(trace, "stage4.0.sum0", channel=15),
     "head": head_steps,
     "summary": lambda trace: summary(measure_sites(trace)),
 }

@@ -15,7 +15,6 @@ from hrnet_viz.canvas.style import short
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.exchanges.matrices import contribution_matrices, share_maps, share_matrices
 from hrnet_viz.exchanges.ribbons import exchange_ribbons
-from hrnet_viz.exchanges.shares import fusion
 from tests.nets.made_trace import axes_called, complain_about_words, made_trace, numbers_of
 from tests.nets.trained_like import photos, trained_like
 
@@ -29,7 +28,7 @@ def base():
 
 @pytest.fixture(scope="module")
 def shares(base):
-    return fusion(base)
+    return hv.exchanges.shares(base)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +47,7 @@ def test_words_fit_and_are_said(shares, measure, theme):
 
 @pytest.mark.parametrize("variant", ["hrnet_w18_small_v2", "hrnet_w48"])
 def test_words_fit_for_deeper_nets(variant):
-    deep = fusion(made_trace(variant, size=64))
+    deep = hv.exchanges.shares(made_trace(variant, size=64))
     assert not complain_about_words(share_matrices(deep))
     assert not complain_about_words(exchange_ribbons(deep))
 
@@ -194,7 +193,7 @@ def test_modules_break_into_lines_in_their_order():
 
 
 def test_a_trace_of_one_module_is_enough():
-    one = fusion(hv.trace(trained_like(), photos(1), sites="stage3.0.fuse*"))
+    one = hv.exchanges.shares(hv.trace(trained_like(), photos(1), sites="stage3.0.fuse*"))
     assert not complain_about_words(share_matrices(one))
     assert not complain_about_words(exchange_ribbons(one))
     assert torch.allclose(one.matrix("stage3.0").sum(2), torch.ones(1, 3, dtype=torch.float64))

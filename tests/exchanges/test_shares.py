@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.exchanges.shares import MEASURES, fusion, take_apart
+from hrnet_viz.exchanges import MEASURES, shares, take_apart
 from hrnet_viz.interventions.ablation import ablate
 from tests.nets.trained_like import photos, trained_like
 
@@ -15,7 +15,7 @@ def base():
 
 
 def test_covers_every_exchange_in_order(base):
-    result = fusion(base)
+    result = shares(base)
     assert result.modules == ("stage2.0", "stage3.0", "stage4.0")
     assert list(result) == [site.name for site in base.plan.select(kind="fuse_sum")]
     assert result.matrix("stage3.0").shape == (2, 3, 3)
@@ -26,17 +26,17 @@ def test_covers_every_exchange_in_order(base):
 @pytest.mark.parametrize("per", ["map", "channel", "place"])
 @pytest.mark.parametrize("measure", ["energy", "projection"])
 def test_shares_add_up_to_one(base, measure, per):
-    for shares in fusion(base).values():
-        total = shares.measure(measure, per).sum(0)
+    for one in shares(base).values():
+        total = one.measure(measure, per).sum(0)
         assert torch.allclose(total, torch.ones_like(total))
 
 
 def test_shapes(base):
-    shares = fusion(base)["stage4.0.sum1"]
+    one = shares(base)["stage4.0.sum1"]
     for measure in MEASURES:
-        assert shares.measure(measure).shape == (4, 2)
-        assert shares.measure(measure, "channel").shape == (4, 2, 32)
-        assert shares.measure(measure, "place").shape == (4, 2, 8, 12)
+        assert one.measure(measure).shape == (4, 2)
+        assert one.measure(measure, "channel").shape == (4, 2, 32)
+        assert one.measure(measure, "place").shape == (4, 2, 8, 12)
 
 
 def test_values_by_hand():
@@ -65,30 +65,30 @@ def test_decided_is_what_an_ablation_switches_at_the_relu(dtype):
     before = base["stage4.0.out1"] > 0
     for j in range(4):
         after = ablate(net, base, f"stage4.0.fuse1<-{j}", keep="stage4.0.out1")["stage4.0.out1"] > 0
-        shares = fusion(base)["stage4.0.sum1"]
-        assert shares.measure("decided")[j].item() == pytest.approx((before != after).double().mean().item(), abs=1e-7)
-        assert shares.measure("opened")[j].item() == pytest.approx((before & ~after).double().mean().item(), abs=1e-7)
+        one = shares(base)["stage4.0.sum1"]
+        assert one.measure("decided")[j].item() == pytest.approx((before != after).double().mean().item(), abs=1e-7)
+        assert one.measure("opened")[j].item() == pytest.approx((before & ~after).double().mean().item(), abs=1e-7)
 
 
 def test_head_sums_come_apart_too(base):
-    shares = take_apart(base, "head.sum2")
-    assert [path.name for path in shares.paths] == ["head.incre2", "head.down1"]
-    assert torch.allclose(shares.measure("projection").sum(0), torch.ones(2, dtype=torch.float64))
+    one = take_apart(base, "head.sum2")
+    assert [path.name for path in one.paths] == ["head.incre2", "head.down1"]
+    assert torch.allclose(one.measure("projection").sum(0), torch.ones(2, dtype=torch.float64))
 
 
 def test_says_what_is_missing(base):
     net = trained_like(dtype=torch.float64)
     one = hv.trace(net, base.input, sites="stage3.0.fuse*")
-    assert fusion(one).modules == ("stage3.0",)
+    assert shares(one).modules == ("stage3.0",)
     with pytest.raises(ValueError, match="kept the fuse paths of no module"):
-        fusion(hv.trace(net, base.input, sites="stage3.0.fuse0<-*"))
+        shares(hv.trace(net, base.input, sites="stage3.0.fuse0<-*"))
     with pytest.raises(ValueError, match="no measure 'power'"):
-        fusion(base).matrix("stage3.0", "power")
+        shares(base).matrix("stage3.0", "power")
     with pytest.raises(ValueError, match="per='pixel'"):
-        fusion(base)["stage3.0.sum0"].measure("energy", "pixel")
+        shares(base)["stage3.0.sum0"].measure("energy", "pixel")
     with pytest.raises(ValueError, match=r"no module 'stage3\.9'"):
-        fusion(base).matrix("stage3.9")
+        shares(base).matrix("stage3.9")
     with pytest.raises(hv.SiteError, match="not among these"):
-        fusion(one)["stage4.0.sum0"]
+        shares(one)["stage4.0.sum0"]
     with pytest.raises(ValueError, match="is no sum"):
         take_apart(base, "stage3.0.out0")

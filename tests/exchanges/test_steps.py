@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
-from hrnet_viz.exchanges.steps import exchange, find_sum, read_unit
+from hrnet_viz.exchanges.steps import exchange_steps, read_unit
 from hrnet_viz.sites import SiteError
 from tests.nets.made_trace import axes_called, made_trace, numbers_of, words_of
 
@@ -19,7 +19,7 @@ def maps_of(picture):
 
 
 def test_every_path_the_growing_sum_the_sum_and_the_output(made):
-    picture = exchange(made, "stage4.0.sum1")
+    picture = exchange_steps(made, "stage4.0.sum1")
     assert list(maps_of(picture)) == [
         *("fuse1<-0", "fuse1<-1", "paths 0+1", "fuse1<-2", "paths 0+1+2", "fuse1<-3"),
         *("sum1", "out1"),
@@ -29,11 +29,13 @@ def test_every_path_the_growing_sum_the_sum_and_the_output(made):
 
 
 def test_two_paths_have_no_sum_in_between(made):
-    assert list(maps_of(exchange(made, "stage2.0.sum0"))) == ["fuse0<-0", "fuse0<-1", "sum0", "out0"]
+    assert list(maps_of(exchange_steps(made, "stage2.0.sum0"))) == ["fuse0<-0", "fuse0<-1", "sum0", "out0"]
 
 
 def test_what_is_shown_adds_up(made):
-    shown = {name: axes.images[0].get_array().data for name, axes in maps_of(exchange(made, "stage3.0.sum2")).items()}
+    shown = {
+        name: axes.images[0].get_array().data for name, axes in maps_of(exchange_steps(made, "stage3.0.sum2")).items()
+    }
     total = shown["fuse2<-0"] + shown["fuse2<-1"] + shown["fuse2<-2"]
     assert np.allclose(total, shown["sum2"], atol=1e-6)
     assert np.allclose(shown["fuse2<-0"] + shown["fuse2<-1"], shown["paths 0+1"], atol=1e-6)
@@ -41,7 +43,7 @@ def test_what_is_shown_adds_up(made):
 
 
 def test_all_maps_share_one_symmetric_scale_that_reaches_the_greatest_value(made):
-    picture = exchange(made, "stage4.0.sum0", channel=3)
+    picture = exchange_steps(made, "stage4.0.sum0", channel=3)
     limits = {axes.images[0].get_clim() for axes in maps_of(picture).values()}
     unit = read_unit(made, "stage4.0.sum0", channel=3)
     greatest = max(float(np.abs(values).max()) for values in (*unit.paths, *unit.running, unit.out))
@@ -57,7 +59,7 @@ def test_frames_have_the_colour_of_the_branch_that_a_path_comes_from(made):
 
     frames = {
         name: to_hex(axes.spines["top"].get_edgecolor())
-        for name, axes in maps_of(exchange(made, "stage4.0.sum1")).items()
+        for name, axes in maps_of(exchange_steps(made, "stage4.0.sum1")).items()
     }
     assert [frames[f"fuse1<-{j}"] for j in range(4)] == list(BRANCH_COLOURS)
     assert {frames[name] for name in ("paths 0+1", "sum1", "out1")} == {BRANCH_COLOURS[1]}
@@ -65,36 +67,36 @@ def test_frames_have_the_colour_of_the_branch_that_a_path_comes_from(made):
 
 def test_the_strongest_channel_after_relu_is_shown_unless_another_is_named(made):
     best = int(made["stage3.0.out0"][1].double().square().mean((1, 2)).argmax())
-    assert exchange(made, "stage3.0.sum0", sample=1).title.startswith(f"stage3.0.sum0, channel {best}:")
-    assert exchange(made, "stage3.0.sum0", channel=2).title.startswith("stage3.0.sum0, channel 2:")
+    assert exchange_steps(made, "stage3.0.sum0", sample=1).title.startswith(f"stage3.0.sum0, channel {best}:")
+    assert exchange_steps(made, "stage3.0.sum0", channel=2).title.startswith("stage3.0.sum0, channel 2:")
 
 
 def test_share_decided_at_relu_is_counted(made):
     unit = read_unit(made, "stage3.0.sum0", channel=4)
     share = float((made["stage3.0.sum0"][0, 4] < 0).double().mean())
     assert unit.removed == pytest.approx(share)
-    picture = exchange(made, "stage3.0.sum0", channel=4)
+    picture = exchange_steps(made, "stage3.0.sum0", channel=4)
     assert f"{share:.0%}\nbecome 0" in [text for text, _ in words_of(picture)]
     assert f"{share:.0%} of the cells became 0" in picture.alt
 
 
 def test_adding_up_to_the_bit_is_checked_not_claimed(made):
-    assert "add up to the sum to the bit" in exchange(made, "stage3.0.sum0").caption
+    assert "add up to the sum to the bit" in exchange_steps(made, "stage3.0.sum0").caption
     other = {**made, "stage3.0.sum0": made["stage3.0.sum0"] + 0.25}
     changed = type(made)(made.plan, made.input, other, made.photos, made.classes)
-    assert "miss the sum by at most 0.25" in exchange(changed, "stage3.0.sum0").caption
+    assert "miss the sum by at most 0.25" in exchange_steps(changed, "stage3.0.sum0").caption
 
 
 def test_alt_text_tells_every_path(made):
-    alt = exchange(made, "stage3.0.sum1").alt
+    alt = exchange_steps(made, "stage3.0.sum1").alt
     for words in ("path 0, branch 0, 2× down", "path 1, branch 1 as it is", "path 2, branch 2, 2× up"):
         assert words in alt
-    assert "4× down" in exchange(made, "stage3.0.sum2").alt
+    assert "4× down" in exchange_steps(made, "stage3.0.sum2").alt
 
 
 @pytest.mark.parametrize("name", ["stage3.0.out1", "stage3.0.fuse1<-2", "stage3.0.sum1", "stage3.0.fuse1<-2.bn"])
 def test_path_sum_and_output_name_the_same_exchange(made, name):
-    assert find_sum(made.plan, name).name == "stage3.0.sum1"
+    assert made.plan.sum_of(name).name == "stage3.0.sum1"
 
 
 @pytest.mark.parametrize(
@@ -109,15 +111,15 @@ def test_path_sum_and_output_name_the_same_exchange(made, name):
 )
 def test_mistakes_are_answered_in_sentences(made, options, error, words):
     with pytest.raises(error, match=words):
-        exchange(made, **{"site": "stage3.0.sum0"} | options)
+        exchange_steps(made, **{"site": "stage3.0.sum0"} | options)
 
 
 def test_a_trace_with_gradients_can_be_drawn(made):
     grown = {name: value.clone().requires_grad_() for name, value in made.items()}
     trace = type(made)(made.plan, made.input, grown, made.photos, made.classes)
-    assert exchange(trace, "stage3.0.sum0").caption == exchange(made, "stage3.0.sum0").caption
+    assert exchange_steps(trace, "stage3.0.sum0").caption == exchange_steps(made, "stage3.0.sum0").caption
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_looks_as_it_did(made, golden_figure, theme):
-    golden_figure(f"exchange_{theme}", exchange(made, "stage4.0.sum1", theme=theme))
+    golden_figure(f"exchange_{theme}", exchange_steps(made, "stage4.0.sum1", theme=theme))

@@ -58,20 +58,14 @@ def test_paths_come_before_they_are_enlarged_and_add_up_to_the_bit(server, trace
     torch.testing.assert_close(total, trace["stage4.0.sum1"][0], rtol=0, atol=0)
 
 
-def test_shares_are_those_of_fusion_and_the_sums_are_exact(server, trace):
+def test_shares_are_those_of_the_trace_and_the_sums_are_exact(server, trace):
     answer = server.answer(["shares", "cat", "stage3.0"]).meta
     assert answer["exact"]
     (site, text, share), *_ = answer["measures"]["energy"]["rows"][2]
-    matrix = hv_fusion(trace).matrix("stage3.0", "energy")[0]
+    matrix = hv.exchanges.shares(trace).matrix("stage3.0", "energy")[0]
     assert site == "stage3.0.fuse2<-0"
     assert float(text) == pytest.approx(float(matrix[2, 0]), rel=0.06)
     assert share == pytest.approx(float(matrix[2, 0] / matrix.max()))
-
-
-def hv_fusion(trace):
-    from hrnet_viz.exchanges.shares import fusion
-
-    return fusion(trace)
 
 
 def test_receptive_fields_are_those_of_the_analysis(server, small_net):
