@@ -15,7 +15,13 @@ from .explorer.sliders import MapSliders as MapSliders
 from .explorer.widget import Explorer as Explorer
 from .explorer.widget import explore as explore
 from .interventions.ablation import ablate as ablate
+from .interventions.edits import Mean as Mean
+from .interventions.edits import Noise as Noise
+from .interventions.edits import Patch as Patch
+from .interventions.edits import Scale as Scale
+from .interventions.edits import Zero as Zero
 from .interventions.sweep import sweep as sweep
+from .interventions.sweep_table import Sweep as Sweep
 from .network.net import HRNet as HRNet
 from .network.net import hrnet as hrnet
 from .network.settling import settle_norms as settle_norms

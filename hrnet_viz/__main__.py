@@ -64,8 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     explore.add_argument("--out", type=place(ending=".html"), help="file to write; PHOTO.html if not told")
     explore.add_argument("--no-open", action="store_true", help="do not open the browser")
 
-    sweep = add(_sweep, "edit one thing of a net after the other, for many photos")
-    sweep.add_argument("words", nargs=argparse.REMAINDER)
+    from hrnet_viz.interventions.command import describe_sweep, run_sweep
+
+    sweep = commands.add_parser("sweep", help="edit one thing of a net after the other, for many photos")
+    sweep.set_defaults(run=run_sweep)
+    describe_sweep(sweep)
     return parser
 
 
@@ -122,12 +125,6 @@ def _explore(given: argparse.Namespace) -> None:
     print(saved := with_photo.save(out))
     if not given.no_open:
         webbrowser.open(saved.absolute().as_uri())
-
-
-def _sweep(given: argparse.Namespace) -> int:
-    from hrnet_viz.interventions.sweep_command import main as run
-
-    return run(given.words)
 
 
 def _net(given: argparse.Namespace) -> HRNet:

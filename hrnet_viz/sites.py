@@ -19,7 +19,7 @@ from __future__ import annotations
 import difflib
 import operator
 import re
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -141,26 +141,22 @@ class Place:
         return value if self.channels is None else value[:, list(self.channels)]
 
 
-def choose_channels(site: Site, channels: Any) -> Place:
-    """Return a place: the channels of a site, given as one integer or several, of any library; None or "all" for all.
+def choose_channels(site: Site, channels: Sequence[int] | None) -> Place:
+    """Return a place: these channels of a site, all for None.
 
     Raises:
-        SiteError: a channel that the site does not have, or something else.
+        SiteError: a channel that the site does not have.
     """
-    if channels is None or (isinstance(channels, str) and channels == "all"):
+    if channels is None:
         return Place(site)
-    one = read_integer(channels)
-    several = isinstance(channels, Iterable) and not isinstance(channels, (str, Mapping))
-    given = [one] if one is not None else [read_integer(each) for each in channels] if several else []
-    numbers = sorted({number for number in given if number is not None})
-    if not numbers or None in given or numbers[0] < 0 or numbers[-1] >= site.channels:
-        wrong = next((number for number in numbers if not 0 <= number < site.channels), None)
-        asked = f"channel {wrong} was asked for" if wrong is not None else f"{quote(channels)} was given as channels"
+    numbers = tuple(sorted(set(channels)))
+    if numbers[-1] >= site.channels:
+        wrong = next(number for number in numbers if number >= site.channels)
         raise SiteError(
-            f"'{site.name}' has {site.channels} channels, 0 to {site.channels - 1}; {asked}. "
+            f"'{site.name}' has {site.channels} channels, 0 to {site.channels - 1}; channel {wrong} was asked for. "
             f"Give whole numbers, as in '{site.name}[0-2,5]'."
         )
-    return Place(site, tuple(numbers))
+    return Place(site, numbers)
 
 
 def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:

@@ -31,12 +31,12 @@ ASKED = {
     "run keep": lambda wrong: hv.run(NET, X, keep=wrong),
     "trace site": lambda wrong: hv.trace(NET, X, sites="stem")[wrong],
     "ablate sites": lambda wrong: hv.ablate(NET, X, wrong),
-    "ablate how": lambda wrong: hv.ablate(NET, X, "stem", wrong),
+    "ablate edit": lambda wrong: hv.ablate(NET, X, "stem", wrong),
     "ablate channels": lambda wrong: hv.ablate(NET, X, [("stem", [wrong])]),
-    "ablate pairs": lambda wrong: hv.interventions.ablate_pairs(NET, X, wrong),
+    "ablate pairs": lambda wrong: hv.interventions.pairs(NET, X, wrong),
     "sweep over": lambda wrong: hv.sweep(NET, X, wrong),
-    "sweep how": lambda wrong: hv.sweep(NET, X, ["stem"], wrong),
-    "forecast over": lambda wrong: hv.interventions.forecast(NET, X, wrong),
+    "sweep edit": lambda wrong: hv.sweep(NET, X, ["stem"], wrong),
+    "forecast over": lambda wrong: hv.interventions.first_order(NET, X, wrong),
     "cam sites": lambda wrong: hv.cam(NET, X, sites=[wrong]),
     "cam method": lambda wrong: hv.cam(NET, X, method=wrong),
     "cam target": lambda wrong: hv.cam(NET, X, (wrong, wrong) if wrong is not None else b"x"),
@@ -78,7 +78,7 @@ ASKED = {
     "pointing photos": lambda wrong: hv.attribution.play_pointing(NET, TRACE, [0]),
     "pointing grid": lambda wrong: hv.attribution.play_pointing(NET, [PHOTO], [0], grid=wrong),
     "deletion steps": lambda wrong: hv.attribution.play_deletion(NET, hv.cam(NET, X, 0, sites="stem"), steps=wrong),
-    "other photo": lambda wrong: hv.ablate(NET, X, "stem", "patch", donor=3 if wrong is None else wrong),
+    "other photo": lambda wrong: hv.ablate(NET, X, "stem", hv.Patch(3 if wrong is None else wrong)),
 }
 
 
@@ -149,14 +149,9 @@ def test_a_stage_that_there_is_not_is_no_empty_list(given):
         lambda: hv.ablate(NET, X, []),
         lambda: hv.sweep(NET, X, []),
         lambda: hv.exchanges.contributions(NET, X, sites=[]),
-        lambda: hv.interventions.ablate_pairs(NET, X, []),
+        lambda: hv.interventions.pairs(NET, X, []),
     ],
 )
 def test_nothing_given_is_told(use):
     with pytest.raises(ValueError, match=r"No site was given|none was given"):
         use()
-
-
-@pytest.mark.xfail(strict=True, reason="the house takes shards away", raises=ValueError)
-def test_a_shard_as_the_command_line_writes_it():
-    hv.sweep(NET, X, ["stem"], shard="1/2")

@@ -37,11 +37,11 @@ USES = {
     "sweep": lambda net, trace: hv.sweep(net, trace, PATH),
     "run": lambda net, trace: hv.run(net, base=trace, keep="logits"),
     "contributions": hv.exchanges.contributions,
-    "pairs": lambda net, trace: hv.interventions.ablate_pairs(net, trace, "stage4.0.fuse0<-*"),
-    "forecast": lambda net, trace: hv.interventions.predicted_effects(net, trace, PATH),
+    "pairs": lambda net, trace: hv.interventions.pairs(net, trace, "stage4.0.fuse0<-*"),
+    "forecast": lambda net, trace: hv.interventions.first_order(net, trace, PATH),
     "effective field": lambda net, trace: hv.receptive_fields.effective(net, trace, "stage2.0.branch0"),
-    "donor": lambda net, trace: hv.ablate(net, trace.input + 1, PATH, "patch", donor=trace),
-    "reference": lambda net, trace: hv.ablate(net, trace.input + 1, PATH, "mean", reference=trace),
+    "donor": lambda net, trace: hv.ablate(net, trace.input + 1, PATH, hv.Patch(trace)),
+    "reference": lambda net, trace: hv.ablate(net, trace.input + 1, PATH, hv.Mean(trace)),
 }
 
 
@@ -231,8 +231,8 @@ RESULTS = {
     "contributions": hv.exchanges.contributions,
     "ablation": lambda net, trace: hv.ablate(net, trace, PATH, keep="stem"),
     "sweep": lambda net, trace: hv.sweep(net, trace, PATH),
-    "pairs": lambda net, trace: hv.interventions.ablate_pairs(net, trace, "stage4.0.fuse0<-*"),
-    "first order": lambda net, trace: hv.interventions.forecast(net, trace, "stage4.0.fuse0<-*"),
+    "pairs": lambda net, trace: hv.interventions.pairs(net, trace, "stage4.0.fuse0<-*"),
+    "first order": lambda net, trace: hv.interventions.first_order(net, trace, "stage4.0.fuse0<-*"),
     "field": lambda net, trace: hv.receptive_fields.theoretical(net, "stage2.0.branch0"),
     "effective field": lambda net, trace: hv.receptive_fields.effective(net, trace, "stage2.0.branch0"),
     "statistics": lambda net, trace: hv.activations.measure_sites(trace),

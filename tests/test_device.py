@@ -59,15 +59,15 @@ CALLS = {
         ]
     ),
     "ablate to zero": lambda net, photos: hv.ablate(net, photos, PATH).logits,
-    "ablate, scaled": lambda net, photos: hv.ablate(net, photos, (PATH, [0, 3]), 0.5, keep=SITES)["head.final"],
-    "ablate to the mean": lambda net, photos: hv.ablate(net, photos, PATH, "mean", reference=photos).logits,
-    "ablate to noise": lambda net, photos: hv.ablate(net, photos, "stage3.1.out1", "noise", seed=3).logits,
-    "ablate, patched": lambda net, photos: hv.ablate(net, photos[0], "stage4.1.out3", "patch", donor=photos[1]).logits,
-    "pairs": lambda net, photos: hv.interventions.ablate_pairs(net, photos, "stage4.1.fuse0<-*", target="cat").together,
+    "ablate, scaled": lambda net, photos: hv.ablate(net, photos, f"{PATH}[0,3]", 0.5, keep=SITES)["head.final"],
+    "ablate to the mean": lambda net, photos: hv.ablate(net, photos, PATH, hv.Mean(photos)).logits,
+    "ablate to noise": lambda net, photos: hv.ablate(net, photos, "stage3.1.out1", hv.Noise(3)).logits,
+    "ablate, patched": lambda net, photos: hv.ablate(net, photos[0], "stage4.1.out3", hv.Patch(photos[1])).logits,
+    "pairs": lambda net, photos: hv.interventions.pairs(net, photos, "stage4.1.fuse0<-*", target="cat").together,
     "sweep": lambda net, photos: effects(hv.sweep(net, photos, "stage4.*.fuse?<-3", target="cat")),
     "sweep of channels": lambda net, photos: effects(hv.sweep(net, photos, "stage3.1.out2", target="cat")),
     "first-order effects": lambda net, photos: torch.stack(
-        list(hv.interventions.predicted_effects(net, photos, "stage4.*.fuse0<-*", target="cat").values())
+        list(hv.interventions.first_order(net, photos, "stage4.*.fuse0<-*", target="cat").predicted)
     ),
     "effective field": lambda net, photos: torch.as_tensor(
         hv.receptive_fields.effective(net, photos, "stage3.1.branch2").energy

@@ -28,7 +28,7 @@ LAYERS = [
     {"photos", "site_map"},
     {"network", "arguments"},
     {"runner"},
-    {"tracing"},
+    {"tracing", "long_work"},
     {"targets", "weights"},
     {"predictions", "canvas"},
     {"exchanges"},
@@ -44,7 +44,6 @@ CLIMBING = {
     "canvas/sources.py",
     "exchanges/steps.py",
     "heads/steps.py",
-    "interventions/first_order.py",
 }
 LAYER_OF = {room: layer for layer, rooms in enumerate(LAYERS) for room in rooms}
 

@@ -95,7 +95,7 @@ def contributions(net: HRNet, photos: Photos, target: Wishes = None, *, sites: S
     For score y and path P_j into the sum S the contribution is the sum over all elements of dy/dP_j * P_j. As the paths
     are simply added, dy/dP_j = dy/dS, and so the contributions of the paths of one output add up to that of their sum.
     Minus the contribution is what setting the path to zero is expected to do to the score;
-    ``hv.interventions.forecast`` compares this with what it does.
+    ``hv.interventions.first_order`` compares this with what it does.
 
     Args:
         net: the net.

@@ -31,7 +31,7 @@ from hrnet_viz.interventions.cut_figures import cut_effects as cut_effects
 from hrnet_viz.interventions.effect_figures import effect_bars as effect_bars
 from hrnet_viz.interventions.effect_figures import effect_diagram as effect_diagram
 from hrnet_viz.interventions.effect_figures import effect_matrices as effect_matrices
-from hrnet_viz.interventions.first_order_figures import forecast_scatter as forecast_scatter
+from hrnet_viz.interventions.first_order_figures import first_order_scatter as first_order_scatter
 from hrnet_viz.interventions.pair_figures import pair_matrix as pair_matrix
 from hrnet_viz.interventions.response_figure import response_curves as response_curves
 from hrnet_viz.receptive_fields.figures import receptive_field_maps as receptive_field_maps

@@ -6,21 +6,22 @@ that was trained whole: it does not tell what a net trained without that part wo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from hrnet_viz.interventions.edits import Change, How, as_edits, read_changes
+from hrnet_viz.interventions.edits import Change, Edit, as_edits, make_changes, read_places
 from hrnet_viz.runner import Sites, run
-from hrnet_viz.sites import Site, SiteError
+from hrnet_viz.site_map import SiteMap
+from hrnet_viz.sites import Site
 from hrnet_viz.targets import LOGITS, Wishes, read_target
 from hrnet_viz.tracing import Photos, Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
-    from hrnet_viz.interventions.places import EditSites
     from hrnet_viz.network.net import HRNet
     from hrnet_viz.network.plan import Plan
 
@@ -28,7 +29,7 @@ DOWNSTREAM = "downstream"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Ablation(Mapping[str, Tensor]):
+class Ablation(SiteMap[Tensor]):
     """What edits did to a pass. As a mapping: site -> its tensor afterwards, for the sites that were asked for.
 
     Attributes:
@@ -43,6 +44,12 @@ class Ablation(Mapping[str, Tensor]):
         before, after: site -> tensor before and after the edits.
     """
 
+    HELD = "after"
+    LACK = (
+        "'{name}' was not kept. Ask for it: hv.ablate(..., keep='{name}'), or keep='downstream' for all that the edits "
+        "reach."
+    )
+
     plan: Plan
     changes: tuple[Change, ...]
     photos: tuple[str, ...]
@@ -56,17 +63,8 @@ class Ablation(Mapping[str, Tensor]):
     before: Mapping[str, Tensor]
     after: Mapping[str, Tensor]
 
-    def __getitem__(self, site: str | Site) -> Tensor:
-        return self._taken(self.after, site)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.after)
-
-    def __len__(self) -> int:
-        return len(self.after)
-
     def __repr__(self) -> str:
-        edits = ", ".join(f"{change.place} {change.how}" for change in self.changes[:3])
+        edits = ", ".join(f"{change.place} {change.label}" for change in self.changes[:3])
         more = f" and {len(self.changes) - 3} more" if len(self.changes) > 3 else ""
         return f"Ablation({self.plan.owner}: {edits}{more})"
 
@@ -96,67 +94,47 @@ class Ablation(Mapping[str, Tensor]):
         return rank_of(self.base_logits, self.targets)
 
     def change(self, site: str | Site) -> Tensor:
-        """Give what the edits changed at a kept site: after minus before."""
-        return self._taken(self.after, site) - self._taken(self.before, site)
-
-    def _taken(self, tensors: Mapping[str, Tensor], site: str | Site) -> Tensor:
-        place = self.plan.place(site)
-        name = place.site.name
-        if name not in self.after:
-            raise SiteError(
-                f"'{name}' was not kept. Ask for it: hv.ablate(..., keep='{name}'), or keep='downstream' for all "
-                "that the edits reach."
-            )
-        value: Tensor = place.take(tensors[name])
+        """Return what the edits changed at a kept site: after minus before."""
+        place, after = self.held(site)
+        value: Tensor = place.take(after - self.before[place.site.name])
         return value
 
 
 def ablate(
     net: HRNet,
-    photo: Photos,
-    sites: EditSites,
-    how: How | Mapping[str, How] = "zero",
+    photos: Photos,
+    sites: Sites,
+    edit: Edit | Mapping[str, Edit] = "zero",
     *,
     target: Wishes = None,
     keep: Sites = (),
-    reference: Photos | None = None,
-    donor: Photos | None = None,
-    seed: int = 0,
     grad: bool = False,
 ) -> Ablation:
-    """Edit tensors of a pass and compute what follows from it; the net itself stays as it is, also if this raises.
+    """Run a pass with tensors edited on the way, and without; the net itself stays as it is, also if this raises.
 
     Several edits are made in one pass: one further down sees what those before it left.
 
     Args:
         net: the net.
-        photo: a photo, several, a ready float tensor (N, 3, H, W), or a trace of them, which saves the first pass.
-        sites: an address, with channels "stage3.1.out0[3,5]", a pattern such as "stage4.*.fuse0<-3", a pair such as
-            ``("stage3.1.out0", [3, 5])``, several of these, or a mapping from address to channels.
-        how: what takes the place of a tensor, or a mapping from site to one of these:
-            "zero"; a number, which scales it;
-            "mean", its mean per channel over the photos and places of ``reference``, by default over its own places;
-            "noise", normal noise of the same mean and standard deviation per channel as ``reference``, by default as
-            itself, the same pattern for every photo;
-            "patch", the same site's tensor of ``donor``.
+        photos: a photo, several, a ready float tensor (N, 3, H, W), or a trace of them, which saves the first pass.
+        sites: an address, with channels "stage3.1.out0[3,5]", a pattern such as "stage4.*.fuse0<-3", a module
+            ("stage3.1": all its paths between different branches), or several of these.
+        edit: what takes the place of a tensor: "zero", a factor, "mean", "noise", or ``hv.Mean(of=photos)``,
+            ``hv.Noise(seed, of=photos)``, ``hv.Patch(donor)``; or a mapping from site to one of these.
         target: what the score is: None for each photo's top class before the edits, a class by name or index, a
             list with one of these per photo, or whatever else ``hv.cam`` takes as target.
         keep: sites to give back, before and after; "downstream" for every landmark that the edits reach.
-        reference: photos or a trace, for "mean" and "noise".
-        donor: one photo, as many as are edited, or a trace of them, for "patch".
-        seed: for "noise"; the user's random state is neither used nor changed.
         grad: let gradients flow, through the edits too.
 
     Raises:
-        SiteError: an address that names no site.
-        ValueError: an unknown ``how``, a channel that is not there, a donor or reference that is missing or does not
-            fit; the message says what to do.
+        SiteError: an address that names no site, a channel that is not there, or no site at all.
+        ValueError: an unknown edit, or a donor that does not fit; the message says what to do.
     """
     asked = read_target(net, target)
-    base = photo if isinstance(photo, Trace) else trace(net, photo, grad=grad)
-    changes = read_changes(net, base, sites, how, reference=reference, donor=donor, seed=seed)
+    base = photos if isinstance(photos, Trace) else trace(net, photos, grad=grad)
+    changes = make_changes(net, base, read_places(net.plan, sites), edit)
     plan = net.plan
-    kept = names_to_keep(plan, keep, changes)
+    kept = _names_to_keep(plan, keep, changes)
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
         start = exact(net, base)
         logits = run(net, base=start, keep=LOGITS)[LOGITS]
@@ -181,8 +159,7 @@ def ablate(
     )
 
 
-def names_to_keep(plan: Plan, keep: Sites, changes: tuple[Change, ...]) -> tuple[str, ...]:
-    """Give the addresses that ``keep`` asks for; "downstream" is what is edited and all that this reaches."""
+def _names_to_keep(plan: Plan, keep: Sites, changes: tuple[Change, ...]) -> tuple[str, ...]:
     if keep != DOWNSTREAM:
         return tuple(dict.fromkeys(place.site.name for place in plan.places(keep or ())))
     edited = [change.place.site.name for change in changes]
@@ -192,7 +169,73 @@ def names_to_keep(plan: Plan, keep: Sites, changes: tuple[Change, ...]) -> tuple
 
 
 def rank_of(logits: Tensor, targets: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Give the rank of one class per photo, 1 being the highest logit; equal logits share the better rank."""
+    """Return the rank of one class per photo, 1 being the highest logit; equal logits share the better rank."""
     return tuple(
         None if index is None else int((row > row[index]).sum()) + 1 for row, index in zip(logits, targets, strict=True)
     )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PairEffects:
+    """Effects of edits alone and two at a time, in units of the score.
+
+    Attributes:
+        sites: what was edited, S addresses in plan order.
+        photos: names of the photos, () if a tensor was given.
+        words: what the score is the score of, one per photo.
+        edit: what was done, "zero" or "scaled by 0.5".
+        together: (N, S, S) float64, effect of editing sites i and j in one pass; on the diagonal that of i alone.
+    """
+
+    sites: tuple[str, ...]
+    photos: tuple[str, ...]
+    words: tuple[str, ...]
+    edit: str
+    together: Tensor
+
+    @property
+    def alone(self) -> Tensor:
+        """Effect of each edit alone, (N, S)."""
+        return self.together.diagonal(dim1=1, dim2=2)
+
+    @property
+    def extra(self) -> Tensor:
+        """What a pair adds, (N, S, S): effect of both minus the effects of each alone; 0 on the diagonal."""
+        added = self.together - self.alone[:, :, None] - self.alone[:, None, :]
+        return added * (1 - torch.eye(len(self.sites), dtype=added.dtype))
+
+    def __repr__(self) -> str:
+        return f"PairEffects({len(self.sites)} sites, {self.edit})"
+
+
+def pairs(net: HRNet, photos: Photos, sites: Sites, edit: Edit = "zero", *, target: Wishes = None) -> PairEffects:
+    """Run a pass for each edit alone and for each two at a time: what does a pair do beyond the sum of both?
+
+    At the sum that two paths lead into, what they take away is taken away independently. Behind the ReLU it is not:
+    where one path alone keeps a cell above zero another may too, so that each looks harmless until both are gone.
+
+    Args:
+        net: the net; it stays as it is.
+        photos: a photo, several, a tensor, or a trace.
+        sites: two or more addresses, or a pattern such as "stage4.0.fuse3<-*".
+        edit: what is done, as in ``ablate``.
+        target: what the score is, as in ``ablate``; None for each photo's top class.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: fewer than two sites, or as in ``ablate``.
+    """
+    names = tuple(map(str, net.plan.places(sites)))
+    if len(names) < 2:
+        raise ValueError(f"A pair needs two sites; {''.join(names) or 'none'} was given. Give several or a pattern.")
+    base = photos if isinstance(photos, Trace) else trace(net, photos)
+
+    def run_with(*chosen: str) -> Ablation:
+        return ablate(net, base, chosen, edit, target=target)
+
+    alone = [run_with(name) for name in names]
+    together = torch.diag_embed(torch.stack([one.effect for one in alone], 1).double().cpu())
+    for (i, one), (j, other) in combinations(enumerate(names), 2):
+        together[:, i, j] = together[:, j, i] = run_with(one, other).effect.double().cpu()
+    first = alone[0]
+    return PairEffects(names, first.photos, first.words, first.changes[0].label, together)

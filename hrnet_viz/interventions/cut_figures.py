@@ -20,7 +20,7 @@ from hrnet_viz.canvas.style import (
     theme_colours,
     tint,
 )
-from hrnet_viz.interventions.effect_figures import say_how
+from hrnet_viz.interventions.effect_figures import describe_edit
 
 if TYPE_CHECKING:
     from hrnet_viz.interventions.ablation import Ablation
@@ -46,7 +46,7 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
         IndexError: no such photo.
     """
     check_ablations(ablations, sample)
-    effects = {(str(one.changes[0].place), one.changes[0].how): float(one.effect[sample]) for one in ablations}
+    effects = {(str(one.changes[0].place), one.changes[0].label): float(one.effect[sample]) for one in ablations}
     sites = {str(one.changes[0].place): one.changes[0].place.site for one in ablations}
     ways = list(dict.fromkeys(how for _, how in effects))
     reach = max(abs(effect) for effect in effects.values()) or 1.0
@@ -70,7 +70,7 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
             picture.write(MARGIN, ABOVE + (row + 0.5) * ROW, name, va="center", fontsize=NORMAL)
         for number, how in enumerate(ways):
             left = MARGIN + NAMES + number * (column + GAP)
-            picture.write(left + column / 2, 0.04, say_how(how), ha="center", fontsize=SMALL, color=colours.muted)
+            picture.write(left + column / 2, 0.04, describe_edit(how), ha="center", fontsize=SMALL, color=colours.muted)
             axes = picture.inches(left, ABOVE, column, high, label=how)
             axes.axis("off")
             axes.set(xlim=np.array([-1, 1]) * reach * spread, ylim=(len(sites) - 0.5, -0.5))
@@ -114,5 +114,5 @@ def _signed(value: float) -> str:
 
 
 def _describe(effects: dict[tuple[str, str], float], words: str, before: float) -> str:
-    told = "; ".join(f"{name} {say_how(how)}: {_signed(effect)}" for (name, how), effect in effects.items())
+    told = "; ".join(f"{name} {describe_edit(how)}: {_signed(effect)}" for (name, how), effect in effects.items())
     return f"Changes of the score of {words}, {short(before, 3)} before the cut. {told}."

@@ -1,7 +1,9 @@
 """Edits of a tensor on its way through the net: to zero, to its mean, to noise, scaled, or patched from another photo.
 
-Each is a plain function of the tensor that arrives at the site, so edits compose: one further down the net sees what
-those before it left. Each touches the channels that it was given and no others.
+``Zero()``, ``Scale(0.5)``, ``Mean(of=photos)``, ``Noise(seed)`` and ``Patch(donor)`` say what is done; "zero", "mean",
+"noise" and a number are short forms. Made for a site, an edit is a plain function of the tensor that arrives there, so
+edits compose: one further down the net sees what those before it left. Each touches the channels that it was given and
+no others.
 """
 
 from __future__ import annotations
@@ -17,19 +19,82 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from hrnet_viz.interventions.places import EditSites, read_places
-from hrnet_viz.runner import run, size_at
-from hrnet_viz.sites import Place, quote
+from hrnet_viz.runner import Sites, run, size_at
+from hrnet_viz.sites import Place, Site, SiteError, quote
 from hrnet_viz.tracing import Photos, Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.network.plan import Plan
 
-How: TypeAlias = str | float
 Replacement: TypeAlias = Callable[[Tensor], Tensor]
 
-WORDS = ("zero", "mean", "noise", "patch")
-"""The edits that have a name; a number scales."""
+
+@dataclass(frozen=True)
+class Zero:
+    """Put zeros in the place of a tensor."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Multiply a tensor by a factor."""
+
+    factor: float
+
+
+@dataclass(frozen=True, eq=False)
+class Mean:
+    """Put its mean per channel in the place of a tensor: over photos and places of ``of``, or over its own places."""
+
+    of: Photos | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Put normal noise in the place of a tensor, the same pattern for every photo.
+
+    Attributes:
+        seed: of the pattern; the user's random state is neither used nor changed.
+        of: photos whose mean and standard deviation per channel it has; those of the tensor itself if None.
+    """
+
+    seed: int = 0
+    of: Photos | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Put the same site's tensor of another photo in the place of a tensor.
+
+    Attributes:
+        donor: one photo, as many as are edited, or a trace of them.
+    """
+
+    donor: Photos = field(repr=False)
+
+
+EditValue: TypeAlias = Zero | Scale | Mean | Noise | Patch
+Edit: TypeAlias = EditValue | str | float
+_NAMED: Mapping[str, EditValue] = {"zero": Zero(), "mean": Mean(), "noise": Noise()}
+
+
+def read_edit(edit: object) -> EditValue:
+    """Return an edit for itself, for its name, or for a factor.
+
+    Raises:
+        ValueError: none of these; the sentence names them.
+    """
+    if isinstance(edit, EditValue):
+        return edit
+    if isinstance(edit, str) and edit in _NAMED:
+        return _NAMED[edit]
+    number: object = edit.item() if isinstance(edit, Tensor) and edit.dim() == 0 else edit
+    if not isinstance(number, bool) and isinstance(number, Real) and math.isfinite(number):
+        return Scale(float(number))
+    raise ValueError(
+        f"edit={quote(edit)} was given; an edit is 'zero', 'mean', 'noise', a finite factor, hv.Mean(of=photos), "
+        "hv.Noise(seed, of=photos) or hv.Patch(donor)."
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,16 +103,16 @@ class Change:
 
     Attributes:
         place: the site and the channels.
-        how: in words: "zero", "scaled by 0.5", "own mean", "mean of 8 photos", "patched from cat".
+        label: in words: "zero", "scaled by 0.5", "own mean", "mean of 8 photos", "patched from cat".
         replacement: what takes the place of the arriving tensor; may broadcast over photos and places.
     """
 
     place: Place
-    how: str
+    label: str
     replacement: Replacement = field(repr=False)
 
     def __call__(self, value: Tensor) -> Tensor:
-        """Give the replacement as a tensor of its own; ``value`` stays as it is."""
+        """Return the replacement as a tensor of its own; ``value`` stays as it is."""
         changed = self.replacement(value).expand_as(value)
         if self.place.channels is None:
             return changed.clone()
@@ -56,72 +121,62 @@ class Change:
         return torch.where(chosen.view(1, -1, *[1] * (value.dim() - 2)), changed, value)
 
 
-def read_changes(
-    net: HRNet,
-    base: Trace,
-    sites: EditSites,
-    how: How | Mapping[str, How] = "zero",
-    *,
-    reference: Photos | None = None,
-    donor: Photos | None = None,
-    seed: int = 0,
+def read_places(plan: Plan, sites: Sites) -> tuple[Place, ...]:
+    """Return what is to be edited, in plan order.
+
+    Args:
+        plan: the plan of the net.
+        sites: an address, with channels "stage3.1.out0[3,5]"; a pattern such as "stage4.*.fuse0<-3"; a module,
+            "stage3.1", for all its paths between different branches; or several of these.
+
+    Raises:
+        SiteError: an address that names no site, a channel that the site does not have, or no site at all.
+    """
+    modules = {module.address: module for module in plan.modules}
+    several: Iterable[str | Site] = (
+        [sites] if isinstance(sites, (str, Site)) or not isinstance(sites, Iterable) else sites
+    )
+    wanted: list[str | Site] = []
+    for site in several:
+        module = modules.get(str(site))
+        wanted += [site] if module is None else module.crossings
+    if not wanted:
+        raise SiteError("No site was given to edit. Give an address such as 'stage3.1.fuse0<-2', or several.")
+    return plan.places(wanted)
+
+
+def make_changes(
+    net: HRNet, base: Trace, places: Sequence[Place], edit: Edit | Mapping[str, Edit] = "zero"
 ) -> tuple[Change, ...]:
-    """Turn a request into edits, in plan order.
+    """Return the edits of some places.
 
     Args:
         net: the net.
         base: the pass that will be edited; tells the shapes.
-        sites: what to edit; see ``ablate``.
-        how: "zero", "mean", "noise", "patch", a factor, or a mapping from site to one of these.
-        reference: photos or a trace for "mean" and "noise".
-        donor: a photo, as many photos as ``base`` has, or a trace, for "patch".
-        seed: for "noise".
+        places: what to edit.
+        edit: what is done, or a mapping from site to that.
 
     Raises:
-        SiteError: an address that names no site.
-        ValueError: an unknown ``how``, a channel that the site does not have, something missing, or a patch that does
-            not fit; the message says what to do.
+        ValueError: an unknown edit, something missing, or a patch that does not fit; the message says what to do.
     """
-    places = read_places(net.plan, sites)
-    wished = {place: _wish(net, place, how) for place in places}
-    needs_reference = [place for place in places if wished[place] in ("mean", "noise")]
-    needs_donor = [place for place in places if wished[place] == "patch"]
-    if needs_donor and donor is None:
-        raise ValueError("how='patch' needs another photo or a trace of it to take the values from: donor=...")
-    seen = _values(net, reference, needs_reference) if reference is not None else {}
-    given = _values(net, donor, needs_donor) if donor is not None else {}
-    changes = []
-    for place in places:
-        wish, name = wished[place], place.site.name
-        if wish == "patch":
-            changes.append(_patch(place, given[name], base, donor))
-        elif wish in ("mean", "noise"):
-            changes.append(_level(place, str(wish), seen.get(name), reference, seed))
-        elif wish == "zero":
-            changes.append(Change(place, "zero", torch.zeros_like))
-        else:
-            changes.append(Change(place, f"scaled by {wish:g}", partial(torch.mul, other=float(wish))))
-    return tuple(changes)
+    edits = {place: _edit_of(net, place, edit) for place in places}
+    photos = {id(value): _photos_of(value) for value in edits.values()}
+    seen = {
+        key: _values(net, given, [place.site.name for place in places if id(edits[place]) == key])
+        for key, given in photos.items()
+        if given is not None
+    }
+    return tuple(
+        _change(place, value, base, seen.get(id(value), {}).get(place.site.name)) for place, value in edits.items()
+    )
 
 
 def as_edits(changes: Iterable[Change]) -> dict[str, Replacement]:
-    """Give what ``run(edit=...)`` takes; changes of the same site are applied one after the other."""
+    """Return what ``run(edit=...)`` takes; changes of the same site are applied one after the other."""
     grouped: dict[str, list[Change]] = {}
     for change in changes:
         grouped.setdefault(change.place.site.name, []).append(change)
     return {name: partial(_apply, tuple(group)) for name, group in grouped.items()}
-
-
-def describe_photos(photos: Photos | None) -> str:
-    """Name photos for a caption: "cat", "8 photos", "a tensor"."""
-    if isinstance(photos, Trace):
-        known = [photo.name for photo in photos.photos]
-        n = len(photos.input)
-    else:
-        several: Sequence[object] = photos if isinstance(photos, (list, tuple)) else [photos]
-        known = [str(photo.name) for photo in several if hasattr(photo, "name") and not isinstance(photo, Tensor)]
-        n = len(photos) if isinstance(photos, Tensor) else len(several)
-    return known[0] if n == 1 and known else "1 photo" if n == 1 else f"{n} photos"
 
 
 def _apply(changes: Sequence[Change], value: Tensor) -> Tensor:
@@ -130,64 +185,79 @@ def _apply(changes: Sequence[Change], value: Tensor) -> Tensor:
     return value
 
 
-def _wish(net: HRNet, place: Place, how: How | Mapping[str, How]) -> How:
-    if isinstance(how, Mapping):
-        named = {str(one): wish for key, wish in how.items() for one in net.plan.places(key)}
-        known = named.get(str(place), named.get(place.site.name))
-        if known is None:
-            raise ValueError(f"'{place}' is to be edited, but how={{...}} does not say how. Add it there.")
-        how = known
-    if isinstance(how, Tensor) and how.dim() == 0:
-        how = float(how)
-    number = isinstance(how, Real) and not isinstance(how, bool)
-    if not (how in WORDS if isinstance(how, str) else number and math.isfinite(how)):
-        raise ValueError(
-            f"how={quote(how)} was given; an edit is one of {', '.join(map(repr, WORDS))}, or a finite factor."
-        )
-    return how
+def describe_photos(photos: Photos) -> str:
+    """Return a name of photos for a caption: "cat", "8 photos", "a photo"."""
+    if isinstance(photos, Trace):
+        known, n = [photo.name for photo in photos.photos], len(photos.input)
+    else:
+        several: Sequence[object] = photos if isinstance(photos, (list, tuple)) else [photos]
+        known = [str(photo.name) for photo in several if hasattr(photo, "name") and not isinstance(photo, Tensor)]
+        n = len(photos) if isinstance(photos, Tensor) else len(several)
+    return known[0] if n == 1 and known else "1 photo" if n == 1 else f"{n} photos"
 
 
-def _values(net: HRNet, photos: Photos | None, places: Sequence[Place]) -> Mapping[str, Tensor]:
-    """Give the tensors at some places for other photos, or out of their trace."""
-    names = [place.site.name for place in places]
-    if not names or photos is None:
-        return {}
+def _photos_of(edit: EditValue) -> Photos | None:
+    return edit.donor if isinstance(edit, Patch) else edit.of if isinstance(edit, (Mean, Noise)) else None
+
+
+def _edit_of(net: HRNet, place: Place, edit: Edit | Mapping[str, Edit]) -> EditValue:
+    if not isinstance(edit, Mapping):
+        return read_edit(edit)
+    named = {str(one): value for key, value in edit.items() for one in net.plan.places(key)}
+    known = named.get(str(place), named.get(place.site.name))
+    if known is None:
+        raise ValueError(f"'{place}' is to be edited, but edit={{...}} does not say how. Add it there.")
+    return read_edit(known)
+
+
+def _values(net: HRNet, photos: Photos, names: Sequence[str]) -> Mapping[str, Tensor]:
+    """Return the tensors at some sites for other photos, or out of their trace."""
     if not isinstance(photos, Trace):
         return trace(net, photos, sites=names).tensors
     with evaluating(net), torch.inference_mode(mode=False):
         return run(net, base=exact(net, photos), keep=names)
 
 
-def _patch(place: Place, given: Tensor, base: Trace, donor: Photos | None) -> Change:
-    n = len(base.input)
-    expected = (n, place.site.channels, *(size_at(place.site, base.input) if place.site.stride else ()))
-    if given.shape[1:] != torch.Size(expected[1:]) or len(given) not in (1, n):
-        raise ValueError(
-            f"The donor's tensor at '{place.site.name}' has shape {tuple(given.shape)}, but here it has shape "
-            f"{expected}. Use a donor of the same size, {base.input.shape[2]} x {base.input.shape[3]} px, and one "
-            "photo of it or as many as are edited."
-        )
-    return Change(place, f"patched from {describe_photos(donor)}", partial(_put, given))
+def _change(place: Place, edit: EditValue, base: Trace, seen: Tensor | None) -> Change:
+    if isinstance(edit, Zero):
+        return Change(place, "zero", torch.zeros_like)
+    if isinstance(edit, Scale):
+        return Change(place, f"scaled by {edit.factor:g}", partial(torch.mul, other=edit.factor))
+    if isinstance(edit, Patch):
+        return _patch(place, edit, base, seen)
+    return _level(place, edit, seen)
 
 
-def _level(place: Place, word: str, seen: Tensor | None, reference: Photos | None, seed: int) -> Change:
-    if seen is None:
+def _level(place: Place, edit: Mean | Noise, seen: Tensor | None) -> Change:
+    if seen is None or edit.of is None:
         if place.site.stride is None:
             raise ValueError(
-                f"how='{word}' at '{place.site.name}' needs reference=photos: the tensor there has no places to take a "
-                "mean over."
+                f"'{place.site.name}' has no places to take a mean over. Say over which photos: "
+                f"hv.{type(edit).__name__}(of=photos)."
             )
-        if word == "mean":
+        if isinstance(edit, Mean):
             return Change(place, "own mean", _own_mean)
-        return Change(place, "noise with its own mean and deviation", partial(_own_noise, place.site.name, seed))
-    photos = describe_photos(reference)
-    over = (0, *range(2, seen.dim()))
+        own = partial(_own_noise, place.site.name, edit.seed)
+        return Change(place, "noise with its own mean and deviation", own)
+    over, photos = (0, *range(2, seen.dim())), describe_photos(edit.of)
     centre = seen.mean(over, keepdim=True)
-    if word == "mean":
+    if isinstance(edit, Mean):
         return Change(place, f"mean of {photos}", partial(_put, centre))
     spread = seen.std(over, correction=0, keepdim=True)
-    noise = standard_noise(place.site.name, seed, seen) * spread + centre
-    return Change(place, f"noise with mean and deviation of {photos}", partial(_put, noise))
+    pattern = standard_noise(place.site.name, edit.seed, seen) * spread + centre
+    return Change(place, f"noise with mean and deviation of {photos}", partial(_put, pattern))
+
+
+def _patch(place: Place, edit: Patch, base: Trace, given: Tensor | None) -> Change:
+    n, size = len(base.input), size_at(place.site, base.input) if place.site.stride else ()
+    if given is None or given.shape[1:] != (place.site.channels, *size) or len(given) not in (1, n):
+        shape = None if given is None else tuple(given.shape)
+        raise ValueError(
+            f"The donor's tensor at '{place.site.name}' has shape {shape}, but here it has shape "
+            f"{(n, place.site.channels, *size)}. Use a donor of the same size, {base.input.shape[2]} x "
+            f"{base.input.shape[3]} px, and one photo of it or as many as are edited."
+        )
+    return Change(place, f"patched from {describe_photos(edit.donor)}", partial(_put, given))
 
 
 def _put(constant: Tensor, value: Tensor) -> Tensor:
@@ -204,7 +274,7 @@ def _own_noise(name: str, seed: int, value: Tensor) -> Tensor:
 
 
 def standard_noise(name: str, seed: int, like: Tensor) -> Tensor:
-    """Draw a standard normal pattern (1, C, H, W) for a site.
+    """Return a standard normal pattern (1, C, H, W) for a site.
 
     It depends on the site's name, the seed and the shape alone, so each photo gets the same, whatever else is edited,
     and no random state is touched. It is drawn on the CPU, so that it is the same on every device.

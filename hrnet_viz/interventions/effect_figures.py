@@ -164,19 +164,19 @@ def _is_site(item: str) -> bool:
         return False
 
 
-def say_how(how: str) -> str:
-    """Say what was done to a part: "set to zero", "scaled by 0.5", "replaced by its own mean"."""
-    if how == "zero":
+def describe_edit(edit: str) -> str:
+    """Return in words what was done to a part: "set to zero", "scaled by 0.5", "replaced by its own mean"."""
+    if edit == "zero":
         return "set to zero"
-    if how.startswith(("scaled", "patched")):
-        return how
-    return f"replaced by {how.replace('own mean', 'its own mean').replace('mean of', 'the mean of')}"
+    if edit.startswith(("scaled", "patched")):
+        return edit
+    return f"replaced by {edit.replace('own mean', 'its own mean').replace('mean of', 'the mean of')}"
 
 
 def _title(sweep: Sweep) -> str:
-    hows = list(dict.fromkeys(effect.how for effect in sweep.effects))
+    edits = list(dict.fromkeys(effect.edit for effect in sweep.effects))
     targets = list(dict.fromkeys(effect.target for effect in sweep.effects))
-    done = say_how(hows[0])
+    done = describe_edit(edits[0])
     whose = f"“{targets[0]}”" if len(targets) == 1 else "each photo's own class"
     return f"What happens to {whose} when one part is {done}"
 

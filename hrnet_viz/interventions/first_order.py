@@ -8,21 +8,22 @@ close, and other paths take over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
-from hrnet_viz.attribution.intervals import correlate, correlate_ranks
 from hrnet_viz.exchanges.contributions import contributions
-from hrnet_viz.interventions.edits import How
-from hrnet_viz.interventions.sweep import sweep
-from hrnet_viz.interventions.sweep_items import Item, Over, list_items
-from hrnet_viz.interventions.sweep_passes import Task
+from hrnet_viz.interventions.edits import Edit, make_changes
+from hrnet_viz.interventions.sweep import Item, list_items, sweep
+from hrnet_viz.runner import Sites
 from hrnet_viz.sites import Site
 from hrnet_viz.targets import LOGITS, Wishes
-from hrnet_viz.tracing import Photos, Trace, read_input, trace
+from hrnet_viz.tracing import Photos, read_input, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -39,7 +40,7 @@ class Miss:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Forecast:
+class FirstOrder:
     """Predicted and measured effects of edits, in units of the score.
 
     Attributes:
@@ -47,7 +48,7 @@ class Forecast:
         places: the first site of each item.
         photos: names of the photos.
         words: what the score is the score of, one per photo.
-        how: what was done.
+        edit: what was done.
         predicted, measured: (photos, items), float64.
     """
 
@@ -55,19 +56,19 @@ class Forecast:
     places: tuple[Site, ...]
     photos: tuple[str, ...]
     words: tuple[str, ...]
-    how: str
+    edit: str
     predicted: Tensor
     measured: Tensor
 
     @property
     def correlation(self) -> float:
         """Pearson's correlation over all photos and items."""
-        return float(correlate(self.predicted.flatten(), self.measured.flatten()))
+        return _correlate(self.predicted, self.measured)
 
     @property
     def rank_correlation(self) -> float:
         """Spearman's: whether the order is right, whatever the size."""
-        return float(correlate_ranks(self.predicted.flatten(), self.measured.flatten()))
+        return _correlate(rankdata(self.predicted), rankdata(self.measured))
 
     @property
     def sign_agreement(self) -> float:
@@ -75,16 +76,16 @@ class Forecast:
         return float((self.predicted * self.measured > 0).double().mean())
 
     def by_stage(self) -> dict[int, float]:
-        """Give the correlation of the items of each stage: further from the logits there is more way to bend."""
+        """Return the correlation of the items of each stage: further from the logits there is more way to bend."""
         stages = [site.stage for site in self.places]
         return {
-            stage: float(correlate(self.predicted[:, chosen].flatten(), self.measured[:, chosen].flatten()))
+            stage: _correlate(self.predicted[:, chosen], self.measured[:, chosen])
             for stage in sorted({stage for stage in stages if stage is not None})
             for chosen in [[number for number, one in enumerate(stages) if one == stage]]
         }
 
     def misses(self, n: int = 5) -> tuple[Miss, ...]:
-        """Give the edits whose prediction is furthest off, the worst first."""
+        """Return the edits whose prediction is furthest off, the worst first."""
         off = (self.predicted - self.measured).abs().flatten()
         found = []
         for index in off.argsort(descending=True)[:n].tolist():
@@ -96,99 +97,66 @@ class Forecast:
     def __repr__(self) -> str:
         n = len(self.photos)
         photos = "1 photo" if n == 1 else f"{n} photos"
-        return f"Forecast({len(self.items)} edits of {photos}: correlation {self.correlation:.3f})"
+        return f"FirstOrder({len(self.items)} edits of {photos}: correlation {self.correlation:.3f})"
 
 
-def predicted_effects(
-    net: HRNet,
-    photo: Photos,
-    over: Over = "fuse_paths",
-    how: How = "zero",
-    *,
-    target: Wishes = None,
-    reference: Photos | None = None,
-    donor: Photos | None = None,
-    seed: int = 0,
-) -> dict[str, Tensor]:
-    """Predict to first order what each edit of a sweep does, from one forward and one backward pass.
+def first_order(
+    net: HRNet, photos: Photos, over: Sites = "fuse_paths", edit: Edit = "zero", *, target: Wishes = None
+) -> FirstOrder:
+    """Compute the effect of each edit of a sweep to first order, measure it, and put the two side by side.
 
-    For an item the prediction is the sum over its sites of gradient x (edited - value), so several sites that are
-    edited at once are taken to add up.
+    The prediction takes one forward and one backward pass: for an item it is the sum over its sites of gradient x
+    (edited - value), so several sites that are edited at once are taken to add up.
 
     Args:
         net: the net.
-        photo: a photo, several, a tensor, or a trace; one with grad=True is used as it is.
+        photos: a photo, several, a tensor, or a trace.
         over: what is edited, as in ``sweep``.
-        how: what is done, as in ``ablate``.
+        edit: what is done, as in ``ablate``.
         target: what the score is; None for each photo's top class, or one target for all photos.
-        reference: photos for "mean" and "noise".
-        donor: one photo for "patch".
-        seed: for "noise".
-
-    Returns:
-        item -> predicted change of the score, (N,) float64.
 
     Raises:
         SiteError, ValueError: as in ``sweep``.
     """
-    task = Task(net, list_items(net.plan, over), how, target, reference, donor, seed)
-    sites = tuple(dict.fromkeys(place.site.name for item in task.items for place in item.places))
-    base = photo if isinstance(photo, Trace) else trace(net, photo, sites=(*sites, LOGITS), grad=True)
-    found = contributions(net, base, target, sites=sites)
-    changes = task.changes(base)
+    x, names = read_input(net, photos)
+    items = list_items(net.plan, over)
+    predicted = predict_effects(net, x, items, edit, target)
+    measured = sweep(net, x, over, edit, target=target)
+    by_item: dict[str, list[float]] = {item.label: [] for item in items}
+    for effect in measured.effects:  # of each item the photos come in their order
+        by_item[effect.item].append(effect.effect)
+    first = [effect for effect in measured.effects if effect.item == items[0].label]
+    return FirstOrder(
+        items=tuple(item.label for item in items),
+        places=tuple(item.places[0].site for item in items),
+        photos=names or tuple(effect.photo for effect in first),
+        words=tuple(effect.target for effect in first),
+        edit=first[0].edit,
+        predicted=predicted,
+        measured=torch.tensor([by_item[item.label] for item in items], dtype=torch.float64).T,
+    )
 
-    def predict(item: Item) -> Tensor:
-        total = torch.zeros(len(base.input), dtype=torch.float64, device=base.input.device)
+
+def predict_effects(net: HRNet, x: Tensor, items: Sequence[Item], edit: Edit, target: Wishes = None) -> Tensor:
+    """Compute the predictions alone, (photos, items) float64 on the CPU."""
+    places = [place for item in items for place in item.places]
+    sites = tuple(dict.fromkeys(place.site.name for place in places))
+    base = trace(net, x, sites=(*sites, LOGITS), grad=True)
+    found = contributions(net, base, target, sites=sites)
+    one = replace(base, input=base.input[:1])  # an edit of a sweep fits any photo
+    changes = {change.place: change for change in make_changes(net, one, places, edit)}
+    columns = []
+    for item in items:
+        total = torch.zeros(len(x), dtype=torch.float64, device=base.input.device)
         for place in item.places:
             value = found.tensors[place.site.name]
             change = changes[place](value) - value
             total += (found.gradients[place.site.name].double() * change.double()).flatten(1).sum(1)
-        return total
+        columns.append(total)
+    return torch.stack(columns, 1).cpu()
 
-    return {item.label: predict(item) for item in task.items}
 
-
-def forecast(
-    net: HRNet,
-    photo: Photos,
-    over: Over = "fuse_paths",
-    how: How = "zero",
-    *,
-    target: Wishes = None,
-    reference: Photos | None = None,
-    donor: Photos | None = None,
-    seed: int = 0,
-) -> Forecast:
-    """Predict the effect of each edit of a sweep, measure it, and put the two side by side.
-
-    Args:
-        net: the net.
-        photo: a photo, several, a tensor, or a trace.
-        over: what is edited, as in ``sweep``.
-        how: what is done, as in ``ablate``.
-        target: what the score is; None for each photo's top class, or one target for all photos.
-        reference: photos for "mean" and "noise".
-        donor: one photo for "patch".
-        seed: for "noise".
-
-    Raises:
-        SiteError, ValueError: as in ``sweep``.
-    """
-    x, photos = read_input(net, photo)
-    options: dict[str, Any] = {"target": target, "reference": reference, "donor": donor, "seed": seed}
-    predicted = predicted_effects(net, x, over, how, **options)
-    measured = sweep(net, x, over, how, **options)
-    by_item: dict[str, list[float]] = {}
-    for effect in measured.effects:  # of each item the photos come in their order
-        by_item.setdefault(effect.item, []).append(effect.effect)
-    items = list_items(net.plan, over)
-    first = [effect for effect in measured.effects if effect.item == items[0].label]
-    return Forecast(
-        items=tuple(item.label for item in items),
-        places=tuple(item.places[0].site for item in items),
-        photos=photos or tuple(effect.photo for effect in first),
-        words=tuple(effect.target for effect in first),
-        how=first[0].how,
-        predicted=torch.stack([predicted[item.label] for item in items], 1).cpu(),
-        measured=torch.tensor([by_item[item.label] for item in items], dtype=torch.float64).T,
-    )
+def _correlate(one: Tensor | np.ndarray, other: Tensor | np.ndarray) -> float:
+    """Return Pearson's correlation of all numbers; NaN where one side does not vary."""
+    a, b = np.asarray(one, dtype=float).ravel(), np.asarray(other, dtype=float).ravel()
+    return float(np.corrcoef(a, b)[0, 1]) if np.ptp(a) > 0 and np.ptp(b) > 0 else float("nan")

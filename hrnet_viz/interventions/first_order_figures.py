@@ -22,8 +22,8 @@ from hrnet_viz.canvas.style import (
     short,
     theme_colours,
 )
-from hrnet_viz.interventions.effect_figures import say_how
-from hrnet_viz.interventions.first_order import Forecast
+from hrnet_viz.interventions.effect_figures import describe_edit
+from hrnet_viz.interventions.first_order import FirstOrder
 from hrnet_viz.sites import Site
 
 WIDTH, SIDE = 10.0, 4.6  # in
@@ -32,15 +32,15 @@ FACT, MISS = 0.24, 0.38  # in, for one of each
 MARKERS = {2: "^", 3: "s", 4: "o"}
 
 
-def forecast_scatter(forecast: Forecast, *, misses: int = 3, theme: Theme | None = None) -> Picture:
+def first_order_scatter(result: FirstOrder, *, misses: int = 3, theme: Theme | None = None) -> Picture:
     """Draw each edit as a point: to the right what was predicted, upwards what was measured.
 
     Args:
-        forecast: what ``hv.interventions.forecast`` gave.
+        result: what ``hv.interventions.first_order`` gave.
         misses: how many of the worst predictions to name.
         theme: "light" or "dark"; the default theme if None.
     """
-    facts = _facts(forecast)
+    facts = _facts(result)
     caption = (
         "Predicted: gradient × what the edit changes, from one forward and one backward pass. Measured: the edit made. "
         "On the dashed line the two agree."
@@ -49,29 +49,29 @@ def forecast_scatter(forecast: Forecast, *, misses: int = 3, theme: Theme | None
         WIDTH,
         SIDE + BELOW,
         theme,
-        title=f"Predicted and measured effect on the score, each part {say_how(forecast.how)}",
+        title=f"Predicted and measured effect on the score, each part {describe_edit(result.edit)}",
         caption=caption,
-        alt=f"Scatter of {count(forecast.predicted.numel(), 'edit')}. {' '.join(facts)} {_told(forecast, misses)}",
+        alt=f"Scatter of {count(result.predicted.numel(), 'edit')}. {' '.join(facts)} {_told(result, misses)}",
     ) as picture:
         axes = picture.inches(MARGIN + LEFT, 0.05, SIDE, SIDE - 0.05, label="scatter")
-        _draw_points(axes, forecast, picture.theme)
-        _name_misses(axes, forecast, misses, picture.theme)
+        _draw_points(axes, result, picture.theme)
+        _name_misses(axes, result, misses, picture.theme)
         left = MARGIN + LEFT + SIDE + 0.45
         for number, fact in enumerate(facts):
             picture.write(left, 0.1 + FACT * number, fact, fontsize=NORMAL)
         top = 0.1 + FACT * len(facts) + 0.15
         picture.write(left, top, "furthest off", fontsize=NORMAL, fontweight="bold")
-        for number, miss in enumerate(forecast.misses(misses)):
-            whose = f" of {miss.photo}" if len(forecast.photos) > 1 else ""
+        for number, miss in enumerate(result.misses(misses)):
+            whose = f" of {miss.photo}" if len(result.photos) > 1 else ""
             numbers = f"predicted {short(miss.predicted)}, measured {short(miss.measured)}"
             words = f"{number + 1}  {miss.item}{whose}\n    {numbers}"
             picture.write(left, top + 0.24 + MISS * number, words, fontsize=SMALL)
     return picture
 
 
-def _draw_points(axes: Axes, forecast: Forecast, theme: Theme) -> None:
+def _draw_points(axes: Axes, result: FirstOrder, theme: Theme) -> None:
     colours = theme_colours(theme)
-    everything = [*forecast.predicted.flatten().tolist(), *forecast.measured.flatten().tolist(), 0.0]
+    everything = [*result.predicted.flatten().tolist(), *result.measured.flatten().tolist(), 0.0]
     low, high = min(everything), max(everything)
     room = ((high - low) or 1.0) * 0.07
     axes.set(xlim=(low - room, high + room), ylim=(low - room, high + room))
@@ -80,11 +80,11 @@ def _draw_points(axes: Axes, forecast: Forecast, theme: Theme) -> None:
     axes.axline((0, 0), slope=1, color=colours.ink, linestyle="--", linewidth=1)
     axes.axhline(0, color=colours.grid, linewidth=0.8, zorder=0)
     axes.axvline(0, color=colours.grid, linewidth=0.8, zorder=0)
-    for number, site in enumerate(forecast.places):
+    for number, site in enumerate(result.places):
         branch = _branch(site)
         axes.plot(
-            forecast.predicted[:, number].numpy(),
-            forecast.measured[:, number].numpy(),
+            result.predicted[:, number].numpy(),
+            result.measured[:, number].numpy(),
             MARKERS.get(site.stage or 0, "D"),
             color=HEAD_COLOUR if branch is None else branch_colour(branch),
             markersize=5,
@@ -94,9 +94,9 @@ def _draw_points(axes: Axes, forecast: Forecast, theme: Theme) -> None:
     stages = {
         f"stage {stage}": (marker, colours.muted)
         for stage, marker in MARKERS.items()
-        if any(site.stage == stage for site in forecast.places)
+        if any(site.stage == stage for site in result.places)
     }
-    branches = {branch for site in forecast.places if (branch := _branch(site)) is not None}
+    branches = {branch for site in result.places if (branch := _branch(site)) is not None}
     sources = {f"from branch {branch}": ("o", branch_colour(branch)) for branch in sorted(branches)}
     for where, entries in ((1.06, stages), (1.34, sources)):
         plain: dict[str, Any] = {"linestyle": "none", "markersize": 5}
@@ -114,8 +114,8 @@ def _branch(site: Site) -> int | None:
     return site.source if site.source is not None else site.branch
 
 
-def _name_misses(axes: Axes, forecast: Forecast, misses: int, theme: Theme) -> None:
-    for number, miss in enumerate(forecast.misses(misses), start=1):
+def _name_misses(axes: Axes, result: FirstOrder, misses: int, theme: Theme) -> None:
+    for number, miss in enumerate(result.misses(misses), start=1):
         axes.annotate(
             str(number),
             (miss.predicted, miss.measured),
@@ -127,22 +127,22 @@ def _name_misses(axes: Axes, forecast: Forecast, misses: int, theme: Theme) -> N
         )
 
 
-def _facts(forecast: Forecast) -> list[str]:
+def _facts(result: FirstOrder) -> list[str]:
     def told(value: float) -> str:
         return f"{value:.2f}".replace("-", "−") if isfinite(value) else "not defined"
 
-    edits = count(len(forecast.items), "edit")
+    edits = count(len(result.items), "edit")
     return [
-        f"{edits} of {count(len(forecast.photos), 'photo')}",
-        f"correlation {told(forecast.correlation)}, of ranks {told(forecast.rank_correlation)}",
-        f"direction right for {forecast.sign_agreement:.0%}",
-        *(f"stage {stage}: correlation {told(value)}" for stage, value in forecast.by_stage().items()),
+        f"{edits} of {count(len(result.photos), 'photo')}",
+        f"correlation {told(result.correlation)}, of ranks {told(result.rank_correlation)}",
+        f"direction right for {result.sign_agreement:.0%}",
+        *(f"stage {stage}: correlation {told(value)}" for stage, value in result.by_stage().items()),
     ]
 
 
-def _told(forecast: Forecast, misses: int) -> str:
+def _told(result: FirstOrder, misses: int) -> str:
     told = [
         f"{miss.item} of {miss.photo}, {short(miss.predicted)} predicted and {short(miss.measured)} measured"
-        for miss in forecast.misses(misses)
+        for miss in result.misses(misses)
     ]
     return f"Furthest off: {'; '.join(told)}." if told else ""

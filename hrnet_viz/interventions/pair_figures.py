@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from hrnet_viz.canvas.matrices import average, write_numbers
 from hrnet_viz.canvas.style import Picture, Theme, colour_bar, ink_on, new_picture, short, show_map, theme_colours
 from hrnet_viz.exchanges.matrices import whose
-from hrnet_viz.interventions.effect_figures import say_how
-from hrnet_viz.interventions.pairs import PairEffects
+from hrnet_viz.interventions.ablation import PairEffects
+from hrnet_viz.interventions.effect_figures import describe_edit
 
 WIDTH, HEIGHT = 10.0, 4.4  # in
 
@@ -22,7 +22,7 @@ def pair_matrix(pairs: PairEffects, *, sample: int | None = None, theme: Theme |
     """Draw effects alone (diagonal, framed) and what each pair adds to the sum of both (beside it) as one matrix.
 
     Args:
-        pairs: what ``hv.interventions.ablate_pairs`` gave.
+        pairs: what ``hv.interventions.pairs`` gave.
         sample: number of the photo; the mean over all of them if None.
         theme: "light" or "dark"; the default theme if None.
 
@@ -40,7 +40,7 @@ def pair_matrix(pairs: PairEffects, *, sample: int | None = None, theme: Theme |
         WIDTH,
         HEIGHT,
         theme,
-        title=f"What happens to “{words}” when two parts are {say_how(pairs.how)}",
+        title=f"What happens to “{words}” when two parts are {describe_edit(pairs.edit)}",
         caption="Diagonal (framed): effect of one alone. Beside it: effect of both minus the sum of the two alone; 0 "
         f"where effects simply add up. {of[0].upper()}{of[1:]}.",
         alt=f"Effects of {len(sites)} parts alone and what pairs add. "

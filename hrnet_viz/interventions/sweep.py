@@ -1,118 +1,154 @@
 """Edit one thing after the other and write down what each edit does to each photo.
 
-Photos are traced once. Edits that reach the same part of the net then share a pass: each has rows of the batch of its
-own, all start from the same trace, and only what they reach is computed. ``python -m
-hrnet_viz.interventions.sweep`` does it from the command line.
+A photo is traced once. Edits that reach the same part of the net then share a pass: each has a row of the batch of its
+own, all start from the same trace, and only what they reach is computed.
 """
 
 from __future__ import annotations
 
 import re
-import signal
-import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import closing
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+import torch
+from torch import Tensor
 
-from hrnet_viz.interventions.edits import How, describe_photos
-from hrnet_viz.interventions.sweep_files import Record, Shard, claim, fingerprint, fingerprint_tensor
-from hrnet_viz.interventions.sweep_items import Item, Over, group_items, list_items
-from hrnet_viz.interventions.sweep_passes import Task, compute_pass
-from hrnet_viz.interventions.sweep_photos import Source, SweepPhotos, list_photos, read_block
-from hrnet_viz.interventions.sweep_table import Effect, Sweep
+from hrnet_viz.interventions.ablation import rank_of
+from hrnet_viz.interventions.edits import (
+    Change,
+    Edit,
+    Mean,
+    Noise,
+    Patch,
+    Replacement,
+    describe_photos,
+    make_changes,
+    read_edit,
+    read_places,
+)
+from hrnet_viz.interventions.sweep_file import Record, claim, fingerprint, fingerprint_tensor
+from hrnet_viz.interventions.sweep_photos import Source, SweepPhotos, list_photos
+from hrnet_viz.interventions.sweep_table import Effect, Sweep, numbers_in, shortest
+from hrnet_viz.long_work import run_tasks
 from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.photos.preparation import prepare
-from hrnet_viz.sites import quote, read_integer
-from hrnet_viz.targets import Wishes, read_target
-from hrnet_viz.tracing import Photos, Trace, trace
+from hrnet_viz.runner import Sites, run
+from hrnet_viz.sites import Place, Site, check_whole, is_pattern
+from hrnet_viz.targets import LOGITS, Wishes, output_names, read_target
+from hrnet_viz.tracing import Trace, evaluating, read_input, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.network.plan import Plan
 
 ROWS = {"cpu": 8, "cuda": 64}
 """Most rows of a pass: for a CPU the best that ``python -m benchmarks ablation`` measured; for a GPU a first guess."""
 
+GROUPS = ("fuse_paths", "branches", "modules")
+"""The sweeps that have a name."""
 
-@dataclass(frozen=True)
-class _Unit:
-    """What is computed in one pass: some photos, some edits."""
 
-    block: tuple[Source, ...]
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that a sweep edits.
+
+    Attributes:
+        label: "stage3.1.fuse0<-2", "stage3.1.out0[5]", or "stage3.1" for a whole exchange; ``ablate`` understands it.
+        places: what is edited together.
+    """
+
+    label: str
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Study:
+    """What is asked of every photo; a worker keeps it."""
+
+    net: HRNet
     items: tuple[Item, ...]
+    changes: Mapping[Place, Change]
+    target: Wishes
+    rows: int
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """What a trace must keep, so that every pass can start from it."""
+        needed = {LOGITS, *read_target(self.net, self.target).sites}
+        for item in self.items:
+            needed.update(_sites_to_start_from(self.net.plan, [item]))
+        return tuple(needed)
 
 
 def sweep(
     net: HRNet,
     photos: SweepPhotos,
-    over: Over = "fuse_paths",
-    how: How = "zero",
+    over: Sites = "fuse_paths",
+    edit: Edit = "zero",
     *,
     target: Wishes = None,
-    reference: Photos | None = None,
-    donor: Photos | None = None,
-    seed: int = 0,
-    rows: int | None = None,
-    shard: Shard = (1, 1),
+    batch: int | None = None,
     save: str | Path | None = None,
+    executor: Executor | None = None,
     progress: bool = False,
 ) -> Sweep:
-    """Edit one thing after the other, each alone, and measure what it does to the score of each photo.
+    """Run one edit after the other, each alone, and measure what it does to the score of each photo.
 
     What an edit does is what ``ablate`` computes, up to rounding: a convolution of more rows may add in another order.
-    With ``save`` every pass is written to disk at once, and a sweep that was interrupted goes on where it stopped. An
-    interruption (Ctrl-C, or the stop button of a notebook) ends it early and gives what is there.
+    With ``save`` every photo's rows are written to disk at once, and a sweep that was interrupted goes on where it
+    stopped. An interruption (Ctrl-C, or the stop button of a notebook) ends it early and gives what is there.
 
     Args:
         net: the net; it stays as it is.
         photos: a photo or a folder, several of these, a ready tensor (N, 3, H, W), or a trace. A photo that cannot be
             read is told in ``Sweep.unreadable``; the others are done all the same.
-        over: "fuse_paths" (every path of every exchange), "branches" (the output of every branch), "modules" (each
-            exchange as a whole: all its paths between different branches), a site (each of its channels), or several
-            sites or patterns (each of them).
-        how: "zero", "mean", "noise", "patch" or a factor; see ``ablate``.
+        over: "fuse_paths" (every path of every exchange, the identity paths too), "branches" (the output of every
+            branch), "modules" (each exchange as a whole: all its paths between different branches, which leaves each
+            stream to go on alone), a site (each of its channels), or several sites or patterns (each of them).
+        edit: what is done, as in ``ablate``.
         target: what the score is: None for each photo's own top class, or one target for all photos.
-        reference: photos for "mean" and "noise".
-        donor: one photo for "patch".
-        seed: for "noise".
-        rows: most rows of a pass, photos times edits; None for the size measured to be best.
-        shard: (k, n) for the k-th of n parts of about the same size; ``merge_sweeps`` puts them together.
+        batch: most edits of a pass; None for the number measured to be best.
         save: a CSV file to write to, and to go on from; one process at a time.
+        executor: who computes; None for this process, else any executor as in ``concurrent.futures``, also a cluster's.
+            The table is the same, byte for byte.
         progress: show a progress bar on stderr.
 
     Raises:
         SiteError: an address that names no site.
         PhotoError: not a single photo could be read.
-        ValueError: no photo, an empty folder, a bad shard, files of another sweep, or a place that can't be written.
-        TypeError: a list as target.
+        ValueError: no photo, an empty folder, files of another sweep, or a place that can't be written.
+        TypeError: a list as target, or an executor that is none.
+        OSError: a worker that ended before its photo was done.
     """
     if isinstance(read_target(net, target).wish, list):
         raise TypeError("A list was given as target, but a sweep takes one target for all photos, or None.")
-    task = Task(net, list_items(net.plan, over), how, target, reference, donor, seed)
-    sites = task.sites()
-    sources = list_photos(net, photos)
-    rows = _check_rows(net, rows)
-    units = _share(_divide(task, sources, rows), shard)
-
+    rows = ROWS.get(next(net.parameters()).device.type, ROWS["cpu"]) if batch is None else check_whole("batch", batch)
+    edit = read_edit(edit)
+    items, sources = list_items(net.plan, over), list_photos(net, photos)
+    places = [place for item in items for place in item.places]
+    size = photos.input.shape[2:] if isinstance(photos, Trace) else getattr(photos, "shape", ())[2:]
+    like = torch.empty(1, 3, *(size if isinstance(photos, (Trace, Tensor)) else net.preparation.size), device="meta")
+    changes = {one.place: one for one in make_changes(net, Trace(net.plan, like, {}), places, edit)}
+    study = _Study(deepcopy(net).to(memory_format=torch.channels_last), items, changes, target, rows)
     with claim(save) as path:
-        record = None if path is None else Record(path, _describe(task, sources, rows), shard)
-        done = record.resume() if record else ()
-        effects, todo = _sort_out(units, done, record.unreadable if record else {})
-        if record is not None and len(effects) < len(done):
-            record.start_over_with(effects)  # the last pass was written in part
+        record = None if path is None else Record(path, _describe(net, study, edit, sources))
+        effects, todo = _sort_out(record, sources, len(items))
         unreadable = dict(record.unreadable) if record else {}
         finished = True
-        passes = _compute(task, sites, todo)
+        results = run_tasks(_sweep_photo, study, todo, executor=executor, progress=progress)
         try:
-            with closing(passes):
-                for new, failed in tqdm(passes, total=len(todo), disable=not progress, unit="pass"):
+            with closing(results):
+                for source, found in zip(todo, results, strict=True):
+                    rows_of, failed = (found, {}) if isinstance(found, list) else ([], {source.name: found})
                     unreadable.update(failed)
                     if record is not None:
-                        record.add(new, failed)
-                    effects.extend(new)
+                        record.add(rows_of, failed)
+                    effects.extend(rows_of)
         except KeyboardInterrupt:
             finished = False
         if finished and unreadable and len(unreadable) == len(sources):
@@ -120,103 +156,164 @@ def sweep(
             raise PhotoError(f"None of the {len(sources)} photos could be read; the first is '{name}'. {reason}")
         if record is not None:
             record.tell(finished=finished)
-        return Sweep(
-            tuple(effects),
-            record.settings if record else {"variant": net.variant.name},
-            tuple(sorted(unreadable.items())),
-            finished,
+        settings = record.settings if record else {"variant": net.variant.name}
+        return Sweep(tuple(effects), settings, tuple(sorted(unreadable.items())), finished)
+
+
+def list_items(plan: Plan, over: Sites) -> tuple[Item, ...]:
+    """Return what a sweep goes through, in plan order; see ``sweep``.
+
+    Raises:
+        SiteError: an address that names no site.
+    """
+    if isinstance(over, str) and over == "modules":
+        return tuple(Item(module.address, plan.places(module.crossings)) for module in plan.modules if module.crossings)
+    kind = {"fuse_paths": "fuse_path", "branches": "branch"}.get(over) if isinstance(over, str) else None
+    if kind is not None:
+        over = [site.name for site in plan.select(kind=kind)]
+    elif isinstance(over, (str, Site)) and not is_pattern(str(over)):
+        place = plan.place(over)
+        channels = range(place.site.channels) if place.channels is None else place.channels
+        return tuple(_single(Place(place.site, (channel,))) for channel in channels)
+    return tuple(map(_single, read_places(plan, over)))
+
+
+def _single(place: Place) -> Item:
+    return Item(str(place), (place,))
+
+
+def group_items(plan: Plan, items: Sequence[Item], rows: int) -> tuple[tuple[Item, ...], ...]:
+    """Return neighbours that can share a pass, at most ``rows`` of them.
+
+    A pass over several edits computes for each of them all that any of them reaches, so only those are put together
+    that reach the same: the paths into one output, the channels of one site.
+    """
+    groups: list[list[Item]] = []
+    reached: set[str] | None = None
+    for item in items:
+        reaches = plan.downstream([place.site.name for place in item.places])
+        if reaches != reached or len(groups[-1]) == rows:
+            groups.append([])
+            reached = reaches
+        groups[-1].append(item)
+    return tuple(map(tuple, groups))
+
+
+def _sites_to_start_from(plan: Plan, items: Iterable[Item]) -> tuple[str, ...]:
+    """Return the landmarks that a pass with these edits takes from the base: what stale steps read and is not stale."""
+    edited = {place.site for item in items for place in item.places}
+    opened = {site.landmark for site in edited if site.inner}
+    stale = opened | plan.downstream([site.name for site in edited])
+    needed = {source for step in plan.steps if step.name in stale for source in step.inputs}
+    needed |= {site.name for site in edited if not site.inner}
+    return tuple(name for name in plan.landmarks if name in needed - stale)
+
+
+def _sweep_photo(study: _Study, source: Source) -> list[Effect] | str:
+    """Return the rows of one photo, or why it can't be read."""
+    try:
+        x = source.read(study.net)
+    except (PhotoError, OSError) as error:
+        return str(error)
+    base = trace(study.net, x, sites=study.sites)
+    rows: list[Effect] = []
+    for group in group_items(study.net.plan, study.items, study.rows):
+        rows += _compute_pass(study, base, source.name, group)
+    return rows
+
+
+def _compute_pass(study: _Study, base: Trace, photo: str, items: Sequence[Item]) -> list[Effect]:
+    """Make each edit of a group in the photo of a trace, a row of the batch for each."""
+    net, n, names = study.net, len(items), output_names(study.net)
+    goal, before = read_target(net, study.target).pin(base[LOGITS]), base[LOGITS]
+    wanted = read_target(net, study.target).pin(before.expand(n, -1))  # the batch has the photo once per edit
+    with evaluating(net), torch.inference_mode(mode=False), torch.no_grad():
+        start = _repeat(base, _sites_to_start_from(net.plan, items), n)
+        after = run(net, base=start, keep=(LOGITS, *wanted.sites), edit=_edit_rows(items, study.changes))
+    old, new, logits = goal.evaluate(base.tensors), wanted.evaluate(after), after[LOGITS]
+    [base_score], score = shortest(old.values), shortest(new.values)
+    effect = shortest(new.values - old.values)
+    [base_probability], probability = _probabilities(before, old.indices), _probabilities(logits, new.indices)
+    [base_rank], rank = rank_of(before, old.indices), rank_of(logits, new.indices)
+    base_top, top = names[int(before.argmax())], logits.argmax(1).tolist()
+    return [
+        Effect(
+            photo=photo,
+            item=item.label,
+            **numbers_in(item.places),
+            edit=study.changes[item.places[0]].label,
+            target=old.words[0],
+            base_score=base_score,
+            score=score[row],
+            effect=effect[row],
+            base_probability=base_probability,
+            probability=probability[row],
+            base_rank=base_rank,
+            rank=rank[row],
+            base_top=base_top,
+            top=names[top[row]],
         )
+        for row, item in enumerate(items)
+    ]
 
 
-def _check_rows(net: HRNet, rows: int | None) -> int:
-    if rows is None:
-        return ROWS.get(next(net.parameters()).device.type, ROWS["cpu"])
-    number = read_integer(rows)
-    if number is None or number < 1:
-        raise ValueError(f"rows={quote(rows)} was given; a pass has at least one row, in whole numbers.")
-    return number
+def _repeat(base: Trace, sites: Sequence[str], times: int) -> Trace:
+    """Return a trace with its photo ``times`` times, as a view, of the sites that the pass reads."""
+    tensors = {name: base[name].expand(times, *base[name].shape[1:]) for name in sites}
+    return replace(base, input=base.input.expand(times, -1, -1, -1), tensors=tensors, photos=(), fingerprint=None)
 
 
-def _divide(task: Task, sources: Sequence[Source], rows: int) -> list[_Unit]:
-    """Divide photos times edits into passes, block of photos by block of photos."""
-    plan, items = task.net.plan, task.items
-    widest = max(map(len, group_items(plan, items, len(items))))
-    together = max(1, rows // widest)
-    groups = group_items(plan, items, max(1, rows // together))
-    blocks = [tuple(sources[start : start + together]) for start in range(0, len(sources), together)]
-    return [_Unit(block, group) for block in blocks for group in groups]
+def _edit_rows(items: Sequence[Item], changes: Mapping[Place, Change]) -> dict[str, Replacement]:
+    """Return for each edited site a function that changes the rows of its own items."""
+    parts: dict[str, list[tuple[int, Change]]] = {}
+    for row, item in enumerate(items):
+        for place in item.places:
+            parts.setdefault(place.site.name, []).append((row, changes[place]))
+    return {name: partial(_change_rows, tuple(part)) for name, part in parts.items()}
 
 
-def _share(units: list[_Unit], shard: Shard) -> list[_Unit]:
-    """Give the k-th of n parts. Neighbours stay together, so that a photo is rarely traced in two shards."""
-    k, n = shard
-    if not 1 <= k <= n:
-        raise ValueError(f"shard={k}/{n} was given; the parts of n are counted from 1/n to n/n.")
-    return units[len(units) * (k - 1) // n : len(units) * k // n]
+def _change_rows(parts: Sequence[tuple[int, Change]], value: Tensor) -> Tensor:
+    for row, change in parts:
+        value[row : row + 1] = change(value[row : row + 1])  # the runner gives a copy that may be written to
+    return value
 
 
-def _sort_out(
-    units: Sequence[_Unit], done: Sequence[Effect], unreadable: Mapping[str, str]
-) -> tuple[list[Effect], list[_Unit]]:
-    """Tell what is there in full from what is still to do."""
-    there = {(effect.photo, effect.item): effect for effect in done}
-    effects: list[Effect] = []
-    for number, unit in enumerate(units):
-        readable = [source.name for source in unit.block if source.name not in unreadable]
-        wanted = [(name, item.label) for item in unit.items for name in readable]
-        if not done or any(row not in there for row in wanted):
-            return effects, list(units[number:])
-        effects += [there[row] for row in wanted]
-    return effects, []
+def _probabilities(logits: Tensor, targets: Sequence[int | None]) -> list[float | None]:
+    return [
+        None if index is None else shortest(row[index : index + 1])[0]
+        for row, index in zip(logits.softmax(1), targets, strict=True)
+    ]
 
 
-def _compute(
-    task: Task, sites: Sequence[str], units: Sequence[_Unit]
-) -> Generator[tuple[list[Effect], dict[str, str]]]:
-    """Compute pass after pass: its rows, and what could not be read for it."""
-    block: tuple[Source, ...] | None = None
-    base: Trace | None = None
-    names: list[str] = []
-    changes = None
-    for unit in units:
-        failed: dict[str, str] = {}
-        if unit.block is not block:
-            block, base = unit.block, None
-            names, x, failed = read_block(block)
-            base = None if x is None else trace(task.net, x, sites=sites)
-        if base is not None and changes is None:
-            changes = task.changes(base)
-        yield (compute_pass(task, base, names, unit.items, changes) if base and changes else []), failed
+def _sort_out(record: Record | None, sources: Sequence[Source], items: int) -> tuple[list[Effect], list[Source]]:
+    """Return the rows that are there for whole photos, and the photos that are still to do."""
+    if record is None:
+        return [], list(sources)
+    done = record.resume()
+    there: dict[str, list[Effect]] = {}
+    for effect in done:
+        there.setdefault(effect.photo, []).append(effect)
+    for number, source in enumerate(sources):
+        if source.name not in record.unreadable and len(there.get(source.name, ())) < items:
+            whole = [effect for one in sources[:number] for effect in there.get(one.name, ())]
+            if len(whole) < len(done):
+                record.start_over_with(whole)  # the last photo was written in part
+            return whole, list(sources[number:])
+    return list(done), []
 
 
-def _describe(task: Task, sources: Sequence[Source], rows: int) -> dict[str, Any]:
-    """Say how a sweep is made, so that its file tells, and no other sweep goes on in it."""
-    net = task.net
+def _describe(net: HRNet, study: _Study, edit: Edit, sources: Sequence[Source]) -> dict[str, Any]:
+    """Return how a sweep is made, so that its file tells, and no other sweep goes on in it."""
+    taken = edit.donor if isinstance(edit, Patch) else edit.of if isinstance(edit, (Mean, Noise)) else None
+    photos = None if taken is None else f"{describe_photos(taken)} ({fingerprint_tensor(read_input(net, taken)[0])})"
     return {
         "variant": net.variant.name,
         "weights": fingerprint(net),
         "preparation": str(net.preparation),
-        "how": task.how,
-        "target": re.sub(r" at 0x\w+", "", repr(read_target(net, task.target).wish)),
-        "reference": _describe_reference(net, task.reference),
-        "donor": _describe_reference(net, task.donor),
-        "seed": task.seed,
-        "rows": rows,
-        "items": [item.label for item in task.items],
+        "edit": repr(edit),
+        "edit's photos": photos,
+        "target": re.sub(r" at 0x\w+", "", repr(read_target(net, study.target).wish)),
+        "batch": study.rows,
+        "items": [item.label for item in study.items],
         "photos": [source.name for source in sources],
     }
-
-
-def _describe_reference(net: HRNet, photos: Photos | None) -> str | None:
-    if photos is None:
-        return None
-    x = photos.input if isinstance(photos, Trace) else prepare(net, photos)
-    return f"{describe_photos(photos)} ({fingerprint_tensor(x)})"
-
-
-if __name__ == "__main__":
-    from hrnet_viz.interventions.sweep_command import main
-
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it without a word, as any command
-    sys.exit(main())

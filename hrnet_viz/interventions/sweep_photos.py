@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-import torch
 from torch import Tensor
 
 from hrnet_viz.photos.folder import list_photos as folder_photos
@@ -33,15 +32,15 @@ class Source:
 
     Attributes:
         name: a name that no other has.
-        read: gives the input tensor (1, 3, H, W), or raises a PhotoError.
+        read: from the net that prepares it to the input tensor (1, 3, H, W); raises a PhotoError.
     """
 
     name: str
-    read: Callable[[], Tensor]
+    read: Callable[[HRNet], Tensor]
 
 
 def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
-    """List the photos of a sweep without reading them.
+    """Return the photos of a sweep; none is read yet.
 
     Args:
         net: prepares them.
@@ -57,9 +56,9 @@ def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
         x = photos.input.detach() if isinstance(photos, Trace) else prepare(net, photos)
         known = [photo.name for photo in photos.photos] if isinstance(photos, Trace) else []
         names = known or [f"photo {number}" for number in range(len(x))]
-        return _distinct(Source(name, partial(x.narrow, 0, row, 1)) for row, name in enumerate(names))
+        return _distinct(Source(name, partial(_ready, x[row : row + 1].clone())) for row, name in enumerate(names))
     if _is_folder(photos):
-        return _distinct(_list_folder(net, Path(photos).expanduser()))
+        return _distinct(_list_folder(Path(photos).expanduser()))
     several = photos if isinstance(photos, (list, tuple)) else [photos]
     if not several:
         raise ValueError("No photo was given to sweep over. Give a photo, several, or a folder.")
@@ -67,24 +66,12 @@ def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
     for number, one in enumerate(several):
         if _is_folder(one):
             folder = Path(one).expanduser().resolve()
-            sources += [Source(f"{folder.name}/{each.name}", each.read) for each in _list_folder(net, folder)]
+            sources += [Source(f"{folder.name}/{each.name}", each.read) for each in _list_folder(folder)]
         else:
-            sources.append(_one(net, number, one))
+            sources.append(_one(number, one))
     if len(sources) == 1:
-        sources[0].read()  # there is nothing to go on with without it
+        sources[0].read(net)  # there is nothing to go on with without it
     return _distinct(sources)
-
-
-def read_block(sources: Iterable[Source]) -> tuple[list[str], Tensor | None, dict[str, str]]:
-    """Read some photos: names and tensor (N, 3, H, W) of those that could be read, and name -> reason of the others."""
-    names, tensors, unreadable = [], [], {}
-    for source in sources:
-        try:
-            tensors.append(source.read())
-            names.append(source.name)
-        except (PhotoError, OSError) as error:
-            unreadable[source.name] = str(error)
-    return names, torch.cat(tensors) if tensors else None, unreadable
 
 
 def _is_folder(photos: object) -> TypeGuard[str | Path]:
@@ -94,8 +81,8 @@ def _is_folder(photos: object) -> TypeGuard[str | Path]:
         return False
 
 
-def _list_folder(net: HRNet, folder: Path) -> tuple[Source, ...]:
-    return tuple(Source(name, partial(_prepare_file, net, folder, name)) for name in find_files(folder))
+def _list_folder(folder: Path) -> tuple[Source, ...]:
+    return tuple(Source(name, partial(_prepare_file, folder, name)) for name in find_files(folder))
 
 
 def find_files(folder: Path) -> list[str]:
@@ -112,21 +99,25 @@ def find_files(folder: Path) -> list[str]:
     return list(found.paths)
 
 
-def _one(net: HRNet, number: int, photo: Any) -> Source:
+def _one(number: int, photo: Any) -> Source:
     if isinstance(photo, Photo):
         name = photo.name
     else:
         name = Path(photo).name if isinstance(photo, (str, Path)) else f"photo {number}"
-    return Source(name, partial(_prepare, net, photo))
+    return Source(name, partial(_prepare, photo))
 
 
-def _prepare(net: HRNet, photo: Any) -> Tensor:
+def _ready(x: Tensor, _: HRNet) -> Tensor:
+    return x
+
+
+def _prepare(photo: Any, net: HRNet) -> Tensor:
     return prepare(net, read_image(photo))
 
 
-def _prepare_file(net: HRNet, folder: Path, name: str) -> Tensor:
+def _prepare_file(folder: Path, name: str, net: HRNet) -> Tensor:
     try:
-        return _prepare(net, folder / name)
+        return _prepare(folder / name, net)
     except PhotoError as error:
         # Where the folder lies on this machine is nobody's business who reads the table.
         raise PhotoError(str(error).replace(str(folder / name), name)) from error

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from hrnet_viz.site_map import ReadOnly
+from hrnet_viz.sites import Place
 
 NUMBERS = ("stage", "module", "branch", "source")
 
@@ -27,7 +27,7 @@ class Effect:
         item: what was edited, "stage3.1.fuse0<-2", "stage3.1.out0[5]" or "stage3.1".
         stage, module, branch, source: the numbers in it; for a path ``branch`` is the output i and ``source`` is j.
         channel: the channel, where a single one was edited.
-        how: what was done, "zero" or "scaled by 0.5".
+        edit: what was done, "zero" or "scaled by 0.5".
         target: what the score is the score of.
         base_score, score: before and after; logits where the target is a class.
         effect: score minus base score.
@@ -43,7 +43,7 @@ class Effect:
     branch: int | None
     source: int | None
     channel: int | None
-    how: str
+    edit: str
     target: str
     base_score: float
     score: float
@@ -80,6 +80,24 @@ class Sweep:
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", ReadOnly(self.settings))
 
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Load the table of a sweep from a CSV file.
+
+        Raises:
+            ValueError: no file, or one that is no such table.
+        """
+        path = Path(path).expanduser()
+        try:
+            text = path.read_text(encoding="utf8")
+        except OSError as error:
+            raise ValueError(
+                f"'{path}' can't be read: {error.strerror}. Give the table that a sweep was saved to."
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"'{path.name}' is no table of a sweep: it is no text.") from error
+        return cls(read_rows(text, path))
+
     def __repr__(self) -> str:
         n = len(self.photos)
         photos = "1 photo" if n == 1 else f"{n} photos"
@@ -98,7 +116,7 @@ class Sweep:
         return tuple(dict.fromkeys(effect.item for effect in self.effects))
 
     def columns(self) -> dict[str, list[Any]]:
-        """Give the table as columns: ``pandas.DataFrame(sweep.columns())``."""
+        """Return the table as columns: ``pandas.DataFrame(sweep.columns())``."""
         return {name: [getattr(effect, name) for effect in self.effects] for name in COLUMNS}
 
     def mean(self, column: str = "effect") -> dict[str, float]:
@@ -117,7 +135,7 @@ class Sweep:
         return {item: sum(values) / len(values) for item, values in found.items()}
 
     def matrices(self, column: str = "effect") -> dict[str, Tensor]:
-        """Lay a sweep over fuse paths out as one matrix (I, J) per module; row i is the output, column j the branch.
+        """Return a sweep over fuse paths as one matrix (I, J) per module; row i is the output, column j the branch.
 
         Raises:
             ValueError: a sweep over something else.
@@ -149,7 +167,7 @@ class Sweep:
 
 
 def format_rows(effects: Iterable[Effect]) -> str:
-    """Write effects as CSV lines. Numbers have the digits that bring the same number back."""
+    """Return effects as CSV lines. Numbers have the digits that bring the same number back."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         ["" if value is None else value for value in asdict(effect).values()] for effect in effects
@@ -161,7 +179,7 @@ HEADER = ",".join(COLUMNS) + "\n"
 
 
 def read_rows(text: str, path: Path) -> tuple[Effect, ...]:
-    """Read CSV text back.
+    """Return the effects that CSV text tells.
 
     Raises:
         ValueError: text that is no table of a sweep, a row that can't be read, or one that is there twice.
@@ -182,39 +200,20 @@ def read_rows(text: str, path: Path) -> tuple[Effect, ...]:
     return tuple(effects.values())
 
 
-def read_sweep(path: str | Path) -> Sweep:
-    """Read the table of a sweep from a CSV file.
-
-    Raises:
-        ValueError: no file, or one that is no such table.
-    """
-    path = Path(path).expanduser()
-    try:
-        text = path.read_text(encoding="utf8")
-    except OSError as error:
-        raise ValueError(
-            f"'{path}' can't be read: {error.strerror}. Give the table that a sweep was saved to."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"'{path.name}' is no table of a sweep: it is no text.") from error
-    return Sweep(read_rows(text, path))
-
-
 def shortest(values: Tensor) -> list[float]:
-    """Give numbers as floats that are written with no more digits than their type holds: 0.1, not 0.10000000149."""
+    """Return numbers as floats that are written with no more digits than their type holds: 0.1, not 0.10000000149."""
     digits = 17 if values.dtype == torch.float64 else 9
     return [float(f"{value:.{digits}g}") for value in values.tolist()]
 
 
-def numbers_in(label: str, places: Sequence[Any]) -> dict[str, int | None]:
-    """Give the numbers that tell where an item lies: those that all its places share, and a single channel."""
-    sites = [place.site for place in places]
+def numbers_in(places: Sequence[Place]) -> dict[str, int | None]:
+    """Return the numbers that tell where an item lies: those that all its places share, and a single channel."""
     found: dict[str, int | None] = {}
     for name in NUMBERS:
-        values = {getattr(site, name) for site in sites}
+        values = {getattr(place.site, name) for place in places}
         found[name] = values.pop() if len(values) == 1 else None
-    channel = re.search(r"\[(\d+)\]$", label)
-    return {**found, "channel": int(channel[1]) if channel else None}
+    channels = places[0].channels or ()
+    return {**found, "channel": channels[0] if len(places) == len(channels) == 1 else None}
 
 
 def _read(name: str, cell: str) -> object:

@@ -101,6 +101,11 @@ class Module:
         """Addresses of its branches."""
         return tuple(f"{self.address}.branch{b}" for b in range(len(self.sums[0].inputs)))
 
+    @property
+    def crossings(self) -> tuple[str, ...]:
+        """Addresses of its fuse paths between different branches."""
+        return tuple(path for i, row in enumerate(self.paths) for j, path in enumerate(row) if i != j)
+
     def __str__(self) -> str:
         return self.address
 

@@ -18,7 +18,7 @@ from hrnet_viz.attribution.cam import cam
 from hrnet_viz.attribution.deletion import Kind, play_deletion
 from hrnet_viz.attribution.pointing import play_pointing
 from hrnet_viz.attribution.sanity import check_sanity
-from hrnet_viz.interventions.sweep_files import fingerprint
+from hrnet_viz.interventions.sweep_file import fingerprint
 from hrnet_viz.photos.preparation import prepare
 from hrnet_viz.tracing import evaluating
 

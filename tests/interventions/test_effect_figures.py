@@ -8,11 +8,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 
 import hrnet_viz as hv
+from hrnet_viz import sweep
 from hrnet_viz.canvas.colours import branch_colour
-from hrnet_viz.interventions.effect_figures import effect_bars, effect_diagram, effect_matrices, say_how
-from hrnet_viz.interventions.first_order import forecast
-from hrnet_viz.interventions.first_order_figures import forecast_scatter
-from hrnet_viz.interventions.sweep import sweep
+from hrnet_viz.interventions.effect_figures import describe_edit, effect_bars, effect_diagram, effect_matrices
+from hrnet_viz.interventions.first_order import first_order
+from hrnet_viz.interventions.first_order_figures import first_order_scatter
 from hrnet_viz.interventions.sweep_table import Sweep
 from tests.nets.made_trace import axes_called, complain_about_words, words_of
 from tests.nets.trained_like import photos, trained_like
@@ -74,15 +74,15 @@ def test_the_diagram_carries_the_effects(net, paths):
     assert "change of the score" in drawn.caption + drawn.alt
     assert "stage4.0.fuse0<-3" in str(drawn.source) + drawn.alt
     with pytest.raises(ValueError, match=r"'stage4\.0\.out0\[0\]' is no site of the diagram"):
-        effect_diagram(net, sweep(net, photos(1), ["stage4.0.branch0", ("stage4.0.out0", [0])]))
+        effect_diagram(net, sweep(net, photos(1), ["stage4.0.branch0", "stage4.0.out0[0]"]))
 
 
 def test_says_what_was_done():
-    assert say_how("zero") == "set to zero"
-    assert say_how("scaled by 0.5") == "scaled by 0.5"
-    assert say_how("patched from cat") == "patched from cat"
-    assert say_how("mean of 3 photos") == "replaced by the mean of 3 photos"
-    assert say_how("own mean") == "replaced by its own mean"
+    assert describe_edit("zero") == "set to zero"
+    assert describe_edit("scaled by 0.5") == "scaled by 0.5"
+    assert describe_edit("patched from cat") == "patched from cat"
+    assert describe_edit("mean of 3 photos") == "replaced by the mean of 3 photos"
+    assert describe_edit("own mean") == "replaced by its own mean"
 
 
 def test_nothing_to_draw(paths):
@@ -96,9 +96,9 @@ def test_nothing_to_draw(paths):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_forecast_scatter(net, theme):
-    result = forecast(net, photos(2), target="dog")
-    picture = forecast_scatter(result, theme=theme)
+def test_first_order_scatter(net, theme):
+    result = first_order(net, photos(2), target="dog")
+    picture = first_order_scatter(result, theme=theme)
     assert not complain_about_words(picture)
     [axes] = axes_called(picture, "scatter")
     points = [line for line in axes.lines if isinstance(line, Line2D) and line.get_linestyle() == "None"]

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.exchanges.contributions import contributions
-from hrnet_viz.interventions.ablation import ablate
-from hrnet_viz.interventions.first_order import forecast, predicted_effects
+from hrnet_viz import ablate
+from hrnet_viz.exchanges import contributions
+from hrnet_viz.interventions import first_order
 from tests.nets.trained_like import photos, trained_like
 
 
@@ -19,22 +19,27 @@ def x(n=2):
     return photos(n, 64, 64, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("how", ["zero", "mean", "noise", "patch", 0.5])
-def test_exact_where_the_net_is_linear(net, how):
+def predict(net, base, *asked, **options):
+    result = first_order(net, base, *asked, **options)
+    return dict(zip(result.items, result.predicted.T, strict=True))
+
+
+@pytest.mark.parametrize("edit", ["zero", hv.Mean(x(3) - 1), hv.Noise(0, x(3) - 1), hv.Patch(x(1) + 1), 0.5])
+def test_exact_where_the_net_is_linear(net, edit):
     """Between the last ReLU and the logits nothing bends: pooling and the classifier are linear."""
-    result = forecast(net, x(), ["head.pool", ("logits", [1])], how, target=1, donor=x(1) + 1, reference=x(3) - 1)
+    result = first_order(net, x(), ["head.pool", "logits[1]"], edit, target=1)
     assert torch.allclose(result.predicted, result.measured, atol=1e-10)
     assert result.predicted.abs().min() > 0
 
 
-@pytest.mark.parametrize("how", ["zero", "mean", 0.5])
-def test_is_the_derivative_along_the_edit(net, how):
+@pytest.mark.parametrize("edit", ["zero", "mean", 0.5])
+def test_is_the_derivative_along_the_edit(net, edit):
     """A step of a millionth of the edit does a millionth of what is predicted."""
     base = hv.trace(net, x())
     paths = ["stage3.0.fuse0<-2", "stage4.0.fuse1<-0"]
-    predicted = predicted_effects(net, base, paths, how, target=2)
+    predicted = predict(net, base, paths, edit, target=2)
     for path in paths:
-        edited = ablate(net, base, path, how, keep=path)[path]
+        edited = ablate(net, base, path, edit, keep=path)[path]
         step = base[path] + 1e-6 * (edited - base[path])
         little = hv.run(net, base=base, edit={path: step}, keep="logits")["logits"][:, 2] - base["logits"][:, 2]
         assert torch.allclose(little * 1e6, predicted[path], rtol=1e-3, atol=1e-6)
@@ -42,16 +47,16 @@ def test_is_the_derivative_along_the_edit(net, how):
 
 def test_zeroing_is_minus_the_contribution(net):
     base = hv.trace(net, x(), grad=True)
-    predicted, parts = predicted_effects(net, base), contributions(net, base)
+    predicted, parts = predict(net, base), contributions(net, base)
     assert len(predicted) == len(net.sites(kind="fuse_path"))
     assert all(torch.allclose(effect, -parts[path]) for path, effect in predicted.items())
-    modules = predicted_effects(net, base, "modules")
+    modules = predict(net, base, "modules")
     others = sum(parts[f"stage3.0.fuse{i}<-{j}"] for i in range(3) for j in range(3) if i != j)
     assert torch.allclose(modules["stage3.0"], -others)
 
 
 def test_measured_is_what_ablations_do_photo_by_photo(net):
-    result = forecast(net, x(), target=0)
+    result = first_order(net, x(), target=0)
     assert result.measured.shape == (2, len(result.items))
     for path in ("stage2.0.fuse1<-0", "stage4.0.fuse3<-3"):
         alone = ablate(net, x(), path, target=0)
@@ -60,7 +65,7 @@ def test_measured_is_what_ablations_do_photo_by_photo(net):
 
 
 def test_says_how_good_it_is_and_where_it_fails(net):
-    result = forecast(net, x())
+    result = first_order(net, x())
     both = torch.stack([result.predicted.flatten(), result.measured.flatten()])
     assert result.correlation == pytest.approx(torch.corrcoef(both)[0, 1].item())
     ranks = both.argsort(1).argsort(1).double()
@@ -78,5 +83,5 @@ def test_says_how_good_it_is_and_where_it_fails(net):
 
 def test_a_trace_keeps_the_names_of_its_photos():
     small = trained_like()
-    result = forecast(small, hv.trace(small, [hv.photo("cat"), hv.photo("coffee")]), "modules")
+    result = first_order(small, hv.trace(small, [hv.photo("cat"), hv.photo("coffee")]), "modules")
     assert result.photos == ("cat", "coffee")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from hrnet_viz.interventions import pairs as pairs_of
 from hrnet_viz.interventions.ablation import ablate
-from hrnet_viz.interventions.pairs import ablate_pairs
 from tests.nets.trained_like import photos, trained_like
 
 SITES = ("stage4.0.fuse0<-0", "stage4.0.fuse3<-0", "stage4.0.fuse3<-3")
@@ -12,7 +12,7 @@ SITES = ("stage4.0.fuse0<-0", "stage4.0.fuse3<-0", "stage4.0.fuse3<-3")
 
 @pytest.fixture(scope="module")
 def pairs():
-    return ablate_pairs(trained_like(), photos(2), SITES, target=2)
+    return pairs_of(trained_like(), photos(2), SITES, target=2)
 
 
 def test_effects_are_those_of_ablations(pairs):
@@ -32,13 +32,13 @@ def test_a_pair_adds_what_the_two_alone_do_not_explain(pairs):
 
 
 def test_each_photo_keeps_its_own_top_class_and_a_pattern_stands_for_its_sites():
-    pairs = ablate_pairs(trained_like(), photos(2), "stage4.0.fuse3<-*", 0.5)
+    pairs = pairs_of(trained_like(), photos(2), "stage4.0.fuse3<-*", 0.5)
     assert pairs.sites == tuple(f"stage4.0.fuse3<-{j}" for j in range(4))
-    assert pairs.how == "scaled by 0.5"
+    assert pairs.edit == "scaled by 0.5"
     assert len(pairs.words) == 2
     assert repr(pairs) == "PairEffects(4 sites, scaled by 0.5)"
 
 
 def test_one_site_is_no_pair():
     with pytest.raises(ValueError, match=r"A pair needs two sites; stage4\.0\.out0 was given"):
-        ablate_pairs(trained_like(), photos(), "stage4.0.out0")
+        pairs_of(trained_like(), photos(), "stage4.0.out0")

@@ -6,10 +6,7 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.interventions import sweep as sweep_module
-from hrnet_viz.interventions.ablation import ablate
-from hrnet_viz.interventions.sweep import sweep
-from hrnet_viz.interventions.sweep_items import list_items
+from hrnet_viz import ablate, sweep
 from tests.nets.trained_like import photos, trained_like
 
 
@@ -22,23 +19,23 @@ def x(n=1):
     return photos(n, 32, 48, dtype=torch.float64)
 
 
-@pytest.mark.parametrize("how", ["zero", "mean", "noise", "patch", 0.5])
-@pytest.mark.parametrize("rows", [1, 5, 8])
-def test_equals_single_ablations(net, how, rows):
-    over = ["stage4.0.fuse0<-*", "stage3.0.fuse2<-0", ("stage2.0.out1", [0, 2]), "stage4.0.branch2.block0.bn1", "stem"]
-    donor, reference, base = x(1) + 1, x(3) - 1, x(3)
-    result = sweep(net, base, over, how, donor=donor, reference=reference, rows=rows, target=2)
+@pytest.mark.parametrize("name", ["zero", "mean", "noise", "patch", "half"])
+@pytest.mark.parametrize("batch", [1, 5, 8])
+def test_equals_single_ablations(net, name, batch):
+    over = ["stage4.0.fuse0<-*", "stage3.0.fuse2<-0", "stage2.0.out1[0,2]", "stage4.0.branch2.block0.bn1", "stem"]
+    base = x(3)
+    edit = {"mean": hv.Mean(x(3) - 1), "noise": hv.Noise(0, x(3) - 1), "patch": hv.Patch(x(1) + 1), "half": 0.5}
+    edit = edit.get(name, name)
+    result = sweep(net, base, over, edit, batch=batch, target=2)
     assert len(result.effects) == 3 * len(result.items) == 3 * 8
     for effect in result.effects:
         row = int(effect.photo.split()[1])
-        (item,) = [item for item in list_items(net.plan, over) if item.label == effect.item]
-        places = [(place.site, place.channels) for place in item.places]
-        alone = ablate(net, base[row : row + 1], places, how, donor=donor, reference=reference, target=2)
+        alone = ablate(net, base[row : row + 1], effect.item, edit, target=2)
         assert effect.effect == pytest.approx(alone.effect.item(), abs=1e-10)
         assert effect.score == pytest.approx(alone.logits[0, 2].item(), abs=1e-10)
         assert effect.base_probability == pytest.approx(alone.base_probabilities[0, 2].item(), abs=1e-10)
         assert (effect.rank, effect.base_rank) == (alone.rank[0], alone.base_rank[0])
-        assert effect.how == alone.changes[0].how
+        assert effect.edit == alone.changes[0].label
 
 
 def test_all_fuse_paths_in_order_with_their_numbers(net):
@@ -57,6 +54,7 @@ def test_the_modules_sweep_leaves_each_stream_alone_in_its_module(net):
     assert result.items == ("stage2.0", "stage3.0", "stage4.0")
     off = [f"stage3.0.fuse{i}<-{j}" for i in range(3) for j in range(3) if i != j]
     assert result.effects[1].effect == pytest.approx(ablate(net, x(), off).effect.item(), abs=1e-10)
+    assert result.effects[1].effect == pytest.approx(ablate(net, x(), result.items[1]).effect.item(), abs=1e-10)
     assert (result.effects[1].stage, result.effects[1].module, result.effects[1].branch) == (3, 0, None)
 
 
@@ -87,15 +85,20 @@ def test_a_score_that_is_no_class_has_no_rank(net, tmp_path):
         result.mean("target")
 
 
-def test_only_what_the_edits_reach_is_computed(net, monkeypatch):
-    rows_of = []
-    inside = net.stage3[0].branches[0].register_forward_hook(lambda *_: rows_of.append("stage3"))
-    late = net.classifier.register_forward_hook(lambda _, args, __: rows_of.append(len(args[0])))
-    sweep(net, x(), "stage4.0.fuse*")
-    inside.remove()
-    late.remove()
-    assert rows_of.count("stage3") == 1  # the trace
-    assert rows_of == ["stage3", 1, 4, 4, 4, 4]  # then the four paths into an output in one pass
+SEEN = []  # a hook of a net that is copied is copied as well; what it writes to is a name of the module
+
+
+def note_rows(module, args, _):
+    SEEN.append((type(module).__name__, len(args[0])))
+
+
+def test_only_what_the_edits_reach_is_computed(net):
+    hooked = copy.deepcopy(net)
+    for module in (hooked.stage3[0].branches[0], hooked.classifier):
+        module.register_forward_hook(note_rows)
+    sweep(hooked, x(), "stage4.0.fuse*")
+    # the trace, then the four paths into an output in one pass
+    assert [("Sequential", 1), ("Linear", 1), *[("Linear", 4)] * 4] == SEEN
 
 
 def test_a_trace_and_its_photo_give_the_same():
@@ -107,25 +110,26 @@ def test_a_trace_and_its_photo_give_the_same():
     assert one.photos == ("cat",)
 
 
-def test_interruption_keeps_what_was_computed_and_leaves_the_net_as_it_was(net, monkeypatch):
-    whole = sweep(net, x(), rows=4)
-    real, calls = sweep_module.compute_pass, []
+def test_interruption_keeps_what_was_computed_and_leaves_the_net_as_it_was(net):
+    whole = sweep(net, x(3), "modules")
+    met = []
 
-    def interrupted(*arguments):
-        calls.append(1)
-        if len(calls) == 3:
+    def target(logits):
+        met.append(1)
+        if len(met) == 8:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return logits[:, 0] - logits[:, 1]
 
-    monkeypatch.setattr(sweep_module, "compute_pass", interrupted)
     net.train()
-    result = sweep(net, x(), rows=4)
+    result = sweep(net, x(3), "modules", target=target)
     assert net.training
     net.eval()
     assert not result.finished
     assert "not finished" in repr(result)
-    assert result.effects == whole.effects[: len(result.effects)]
-    assert len(result.effects) > 0
+    assert [effect.item for effect in result.effects] == [
+        effect.item for effect in whole.effects[: len(result.effects)]
+    ]
+    assert len(result.effects) == 3
 
 
 @pytest.mark.parametrize(
@@ -135,11 +139,10 @@ def test_interruption_keeps_what_was_computed_and_leaves_the_net_as_it_was(net, 
         ({"over": "fuse_path"}, "is not a site address"),
         ({"over": []}, "No site was given"),
         ({"photos": []}, "No photo was given"),
-        ({"rows": 0}, "at least one row"),
-        ({"shard": (3, 2)}, "shard=3/2"),
-        ({"how": "patch"}, "needs another photo"),
-        ({"how": "patch", "donor": photos(1, 64, 64, dtype=torch.float64)}, "Use a donor of the same size"),
-        ({"how": "patch", "donor": photos(2, 32, 48, dtype=torch.float64)}, "one photo of it"),
+        ({"batch": 0}, "batch=0 was given; a whole number from 1 on"),
+        ({"edit": "patch"}, r"hv\.Patch\(donor\)"),
+        ({"edit": hv.Patch(photos(1, 64, 64, dtype=torch.float64))}, "Use a donor of the same size"),
+        ({"edit": hv.Patch(photos(2, 32, 48, dtype=torch.float64))}, "one photo of it"),
         ({"target": 99}, "no class 99"),
     ],
 )

@@ -1,8 +1,9 @@
-"""A sweep over a folder: resumable, in shards, with photos that cannot be read; and the command line."""
+"""A sweep over a folder: resumable, with photos that cannot be read; and the command line."""
 
 import copy
 import dataclasses
 import json
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ import pytest
 from PIL import Image
 
 import hrnet_viz as hv
-from hrnet_viz.interventions import sweep as sweep_module
-from hrnet_viz.interventions import sweep_command
-from hrnet_viz.interventions.sweep import sweep
-from hrnet_viz.interventions.sweep_files import fingerprint, merge_sweeps
-from hrnet_viz.interventions.sweep_table import COLUMNS, read_sweep
+from hrnet_viz import sweep
+from hrnet_viz.__main__ import main
+from hrnet_viz.interventions.sweep_file import fingerprint
+from hrnet_viz.interventions.sweep_table import COLUMNS
 from hrnet_viz.targets import difference
 from tests.nets.trained_like import trained_like
+
+tracing_of_sweep = import_module("hrnet_viz.interventions.sweep")
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*left out")
 
@@ -60,54 +62,46 @@ def test_a_folder_with_an_unreadable_photo(net, folder, tmp_path):
 
 def test_the_table_is_ready_for_a_data_frame_and_reads_back(net, folder, tmp_path):
     result = sweep(net, folder, OVER, save=tmp_path / "effects.csv")
-    assert read_sweep(tmp_path / "effects.csv").effects == result.effects
+    assert hv.Sweep.read(tmp_path / "effects.csv").effects == result.effects
     assert tuple(result.columns()) == COLUMNS
     assert {len(column) for column in result.columns().values()} == {len(GOOD) * 11}
     assert result.save(tmp_path / "copy.csv").read_bytes() == (tmp_path / "effects.csv").read_bytes()
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ValueError, match=r"other\.csv' is no table of a sweep"):
-        read_sweep(tmp_path / "other.csv")
+        hv.Sweep.read(tmp_path / "other.csv")
 
 
-@pytest.mark.parametrize(("count", "rows"), [(2, 4), (3, 8), (7, 1), (40, 8)])
-def test_merged_shards_are_the_same_bytes_as_one_go(net, folder, tmp_path, count, rows):
-    one_go = sweep(net, folder, OVER, rows=rows, save=tmp_path / "whole.csv")
-    paths = [tmp_path / f"part{k}.csv" for k in range(1, count + 1)]
-    for k, path in enumerate(paths, start=1):
-        sweep(net, folder, OVER, rows=rows, shard=(k, count), save=path)
-    merged = merge_sweeps(paths[::-1], tmp_path / "merged.csv")
-    assert (tmp_path / "merged.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert (tmp_path / "merged.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
-    assert merged.effects == one_go.effects
-    assert merged.unreadable == one_go.unreadable
-
-
-@pytest.mark.parametrize("rows", [1, 8])
-def test_goes_on_after_an_interruption_wherever_it_came(net, folder, tmp_path, monkeypatch, rows):
+def test_goes_on_after_an_interruption_wherever_it_came(net, folder, tmp_path, computed):
     whole, part = tmp_path / "whole.csv", tmp_path / "part.csv"
-    sweep(net, folder, OVER, rows=rows, save=whole)
+    sweep(net, folder, OVER, save=whole)
     lines = whole.read_bytes().splitlines(keepends=True)
-    sweep(net, folder, OVER, rows=rows, save=part)
-    computed = []
-    real = sweep_module.compute_pass
-    monkeypatch.setattr(sweep_module, "compute_pass", lambda *given: computed.append(1) or real(*given))
-    sweep(net, folder, OVER, rows=rows, save=part)
+    sweep(net, folder, OVER, save=part)
+    computed.clear()
+    sweep(net, folder, OVER, save=part)
     assert not computed  # all of it was there
     for left in (1, 5, 23, len(lines) - 1):
         part.write_bytes(b"".join(lines[:left]) + lines[left][:7])  # the process died in the middle of a line
-        result = sweep(net, folder, OVER, rows=rows, save=part)
+        computed.clear()
+        result = sweep(net, folder, OVER, save=part)
+        assert len(computed) == len(GOOD) - (left - 1) // 11  # a photo at a time
         assert part.read_bytes() == whole.read_bytes()
-        assert result.effects == read_sweep(whole).effects
+        assert result.effects == hv.Sweep.read(whole).effects
     assert [name for name, _ in result.unreadable] == ["c.jpg"]
+
+
+@pytest.fixture
+def computed(monkeypatch):
+    """The photos that are traced in this process."""
+    names, real = [], tracing_of_sweep.trace
+    monkeypatch.setattr(tracing_of_sweep, "trace", lambda *given, **named: names.append(1) or real(*given, **named))
+    return names
 
 
 def test_another_sweep_does_not_go_on_in_the_same_file(net, folder, tmp_path):
     sweep(net, folder, OVER, save=tmp_path / "effects.csv")
     before = (tmp_path / "effects.csv").read_bytes()
-    with pytest.raises(ValueError, match=r"holds another sweep: how is 'zero' there, 0\.5 here"):
+    with pytest.raises(ValueError, match=r"holds another sweep: edit is .Zero\(\). there, .Scale\(factor=0\.5\). here"):
         sweep(net, folder, OVER, 0.5, save=tmp_path / "effects.csv")
-    with pytest.raises(ValueError, match=r"shard is \[1, 1\] there, \[1, 2\] here"):
-        sweep(net, folder, OVER, shard=(1, 2), save=tmp_path / "effects.csv")
     changed = copy.deepcopy(net)
     changed.classifier.bias.data[0] += 1
     with pytest.raises(ValueError, match="weights is"):
@@ -126,29 +120,6 @@ def test_two_differences_are_two_sweeps(net, folder, tmp_path):
     assert sweep(net, folder, OVER, target=difference(1, 2), save=tmp_path / "effects.csv").finished
     with pytest.raises(ValueError, match="holds another sweep: target is"):
         sweep(net, folder, OVER, target=difference(2, 1), save=tmp_path / "effects.csv")
-
-
-def test_shards_that_do_not_belong_together(net, folder, tmp_path, monkeypatch):
-    one, two, other = (tmp_path / f"{name}.csv" for name in ("one", "two", "other"))
-    sweep(net, folder, OVER, shard=(1, 2), save=one)
-    sweep(net, folder, OVER, 0.5, shard=(2, 2), save=other)
-    with pytest.raises(ValueError, match="different sweeps: how is"):
-        merge_sweeps([one, other], tmp_path / "all.csv")
-    with pytest.raises(ValueError, match="The shards 1/2, 1/2 were given; 1/2 to 2/2"):
-        merge_sweeps([one, one], tmp_path / "all.csv")
-    with pytest.raises(ValueError, match="The shards 1/2 were given"):
-        merge_sweeps([one], tmp_path / "all.csv")
-    with pytest.raises(ValueError, match="No shard was given"):
-        merge_sweeps([], tmp_path / "all.csv")
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sweep_module, "compute_pass", interrupt)
-    sweep(net, folder, OVER, shard=(2, 2), save=two)
-    with pytest.raises(ValueError, match=r"two\.csv' is not finished"):
-        merge_sweeps([one, two], tmp_path / "all.csv")
-    assert not (tmp_path / "all.csv").exists()
 
 
 def test_photos_that_share_a_name_are_told_apart(net):
@@ -225,7 +196,7 @@ def test_where_it_goes_is_looked_at_before_anything_is_computed(net, tmp_path, m
         return real(path, *mode, **options)
 
     monkeypatch.setattr(Path, "open", refuse)
-    monkeypatch.setattr(sweep_module, "trace", lambda *_, **__: pytest.fail("computed before it looked"))
+    monkeypatch.setattr(tracing_of_sweep, "trace", lambda *_, **__: pytest.fail("computed before it looked"))
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(ValueError, match=sentence):
         hv.sweep(net, hv.photo("cat"), ["stem"], save=tmp_path / name)
@@ -235,101 +206,92 @@ def test_where_it_goes_is_looked_at_before_anything_is_computed(net, tmp_path, m
 
 def test_home_is_understood_and_a_failure_leaves_nothing(net, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(ValueError, match="needs another photo"):
-        hv.sweep(net, hv.photo("cat"), ["stem"], "patch", save="~/effects.csv")
+    with pytest.raises(ValueError, match="as many as are edited"):
+        hv.sweep(net, hv.photo("cat"), ["stem"], hv.Patch([hv.photo("cat")] * 2), save="~/effects.csv")
     assert not list(tmp_path.iterdir())
     result = hv.sweep(net, hv.photo("cat"), ["stem"], save="~/effects.csv")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["effects.csv", "effects.json"]
-    assert hv.interventions.read_sweep("~/effects.csv").effects == result.effects
+    assert hv.Sweep.read("~/effects.csv").effects == result.effects
     assert result.save("~/copy.csv") == tmp_path / "copy.csv"
-    for write in (lambda: result.save("~/nodir/copy.csv"), lambda: hv.interventions.read_sweep("~/nodir/copy.csv")):
+    for write in (lambda: result.save("~/nodir/copy.csv"), lambda: hv.Sweep.read("~/nodir/copy.csv")):
         with pytest.raises(ValueError, match=r"nodir.copy\.csv' can't be (written|read): No such file or directory\."):
             write()
 
 
-def test_a_second_writer_is_refused_and_doubles_are_not_read(net, tmp_path, monkeypatch):
-    path, real = tmp_path / "effects.csv", sweep_module.compute_pass
-    second = []
+def test_a_second_writer_is_refused_and_doubles_are_not_read(net, tmp_path):
+    path, second = tmp_path / "effects.csv", []
 
-    def compute(*given):
+    def target(logits):
         if not second:
             with pytest.raises(ValueError, match=r"'effects\.csv' is being written by another process") as caught:
                 hv.sweep(net, hv.photo("cat"), ["stem"], save=path)
             second.append(caught)
-        return real(*given)
+        return logits[:, 0]
 
-    monkeypatch.setattr(sweep_module, "compute_pass", compute)
-    result = hv.sweep(net, hv.photo("cat"), ["stem", "stage1"], save=path)
+    result = hv.sweep(net, hv.photo("cat"), ["stem", "stage1"], target=target, save=path)
     assert second
-    assert hv.interventions.read_sweep(path).effects == result.effects
+    assert hv.Sweep.read(path).effects == result.effects
     path.write_text(path.read_text() + path.read_text().splitlines()[1] + "\n")
     for use in (
-        lambda: hv.interventions.read_sweep(path),
-        lambda: hv.sweep(net, hv.photo("cat"), ["stem", "stage1"], save=path),
+        lambda: hv.Sweep.read(path),
+        lambda: hv.sweep(net, hv.photo("cat"), ["stem", "stage1"], target=target, save=path),
     ):
         with pytest.raises(ValueError, match=r"is damaged: stem of cat is there twice \(line 4\)"):
             use()
     path.write_text(path.read_text().replace("zero", "zero,", 1))
     with pytest.raises(ValueError, match=r"is damaged: line 2 can't be read"):
-        hv.interventions.read_sweep(path)
+        hv.Sweep.read(path)
 
 
-@pytest.mark.parametrize("rows", [0, -1, 2.5, "8", True])
-def test_rows_are_a_whole_number(net, rows):
-    with pytest.raises(ValueError, match="a pass has at least one row, in whole numbers"):
-        hv.sweep(net, hv.photo("cat"), ["stem"], rows=rows)
+@pytest.mark.parametrize("batch", [0, -1, 2.5, "8", True])
+def test_batch_is_a_whole_number(net, batch):
+    with pytest.raises(ValueError, match=r"batch=.* a whole number from 1 on was expected"):
+        hv.sweep(net, hv.photo("cat"), ["stem"], batch=batch)
 
 
 @pytest.fixture
 def command(net, monkeypatch):
     """The command line, with ``net`` in place of the shipped one."""
     monkeypatch.setattr("hrnet_viz.weights.loading.load", lambda source, name=None: net)
-    return lambda *words: sweep_command.main([str(word) for word in words])
+    return lambda *words: main(["sweep", *(str(word) for word in words)])
 
 
-def test_the_command_line(net, command, folder, tmp_path, capsys):
-    run = ["run", "--photos", folder, "--over", *OVER, "--quiet"]
+def test_the_command_line(command, folder, tmp_path, capsys):
+    run = ["--photos", folder, "--over", *OVER, "--quiet"]
     assert command(*run, "--out", tmp_path / "whole.csv") == 1  # one photo could not be read
     told = capsys.readouterr()
     assert "Sweep(11 edits of 5 photos, 1 unreadable)" in told.out
     assert "Left out: c.jpg" in told.err
-    for k in (1, 2):
-        command(*run, "--shard", f"{k}/2", "--out", tmp_path / f"part{k}.csv")
-    assert command("merge", tmp_path / "all.csv", tmp_path / "part1.csv", tmp_path / "part2.csv") == 1
-    assert (tmp_path / "all.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    capsys.readouterr()
     (folder / "c.jpg").unlink()
-    mean = ["--how", "mean", "--reference", folder, "--out", tmp_path / "mean.csv"]
+    mean = ["--edit", "mean", "--of", folder, "--out", tmp_path / "mean.csv"]
     assert command(*run, *mean) == 0
     assert "mean of 5 photos" in (tmp_path / "mean.csv").read_text()
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd" / "c.jpg").write_bytes(b"no photo at all")
-    two = ["run", "--photos", folder, folder / "more", "--over", "stem", "--quiet", "--how", "mean", "--target", "3"]
-    assert command(*two, "--reference", folder, tmp_path / "odd", "--out", tmp_path / "two.csv") == 1
-    assert "Left out: c.jpg of the reference: " in capsys.readouterr().err
-    assert {effect.photo for effect in read_sweep(tmp_path / "two.csv").effects} == {
-        *(f"photos/{name}" for name in GOOD),
-        "more/e.png",
-    }
-    assert {effect.target for effect in read_sweep(tmp_path / "two.csv").effects} == {"output 3"}
-    assert command(*two, "--reference", tmp_path / "odd", "--out", tmp_path / "none.csv") == 2
-    assert "No photo of the reference could be read. c.jpg" in capsys.readouterr().err
-    assert command(*run, "--out", tmp_path / "x.json") == 2
-    assert command(*run, "--rows", "0", "--out", tmp_path / "x.csv") == 2
-    assert command("run", "--photos", "typo.jpg", "--quiet", "--out", tmp_path / "x.csv") == 2
-    assert not list(tmp_path.glob("x.*"))
-    capsys.readouterr()
-    assert command("run", "--photos", folder, "--over", "stage9", "--out", tmp_path / "x.csv") == 2
+    two = ["--photos", folder, folder / "more", "--over", "stem", "--quiet", "--edit", "mean", "--target", "3"]
+    assert command(*two, "--of", folder, tmp_path / "odd", "--out", tmp_path / "two.csv") == 1
+    assert "Left out: c.jpg of --of: " in capsys.readouterr().err
+    effects = hv.Sweep.read(tmp_path / "two.csv").effects
+    assert {effect.photo for effect in effects} == {*(f"photos/{name}" for name in GOOD), "more/e.png"}
+    assert {effect.target for effect in effects} == {"output 3"}
+    assert command(*two, "--of", tmp_path / "odd", "--out", tmp_path / "none.csv") == 2
+    assert "No photo of --of could be read. c.jpg" in capsys.readouterr().err
+    for wrong in (
+        [*run, "--out", tmp_path / "x.json"],
+        [*run, "--batch", "0", "--out", tmp_path / "x.csv"],
+        [*run, "--edit", "patch", "--out", tmp_path / "x.csv"],
+        ["--photos", "typo.jpg", "--quiet", "--out", tmp_path / "x.csv"],
+        ["--photos", folder, "--over", "stage9", "--out", tmp_path / "x.csv"],
+    ):
+        assert command(*wrong) == 2
     assert "has no site 'stage9'" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        command(*run, "--shard", "3/2", "--out", tmp_path / "x.csv")
+    assert not list(tmp_path.glob("x.*"))
 
 
 def test_the_command_line_after_ctrl_c(command, folder, tmp_path, capsys, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep_module, "compute_pass", interrupt)
-    status = command("run", "--photos", folder, "--over", *OVER, "--quiet", "--out", tmp_path / "effects.csv")
-    assert status == 130
+    monkeypatch.setattr(tracing_of_sweep, "trace", interrupt)
+    assert command("--photos", folder, "--over", *OVER, "--quiet", "--out", tmp_path / "effects.csv") == 130
     assert "goes on from here" in capsys.readouterr().err

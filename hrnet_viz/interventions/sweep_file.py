@@ -1,4 +1,4 @@
-"""A sweep on disk: rows are appended as they come, so what was computed stays, and shards become one file again.
+"""A sweep on disk: rows are appended as they come, so what was computed stays.
 
 Beside the table, ``effects.csv``, lies ``effects.json``: how it was made, which photos could not be read, and whether
 it is finished. A sweep goes on only where both agree with what is asked for.
@@ -7,7 +7,6 @@ it is finished. A sweep goes on only where both agree with what is asked for.
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,10 +18,8 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from hrnet_viz.interventions.sweep_table import HEADER, Effect, Sweep, format_rows, read_rows, read_sweep
-
-Shard = tuple[int, int]
-"""(k, n): the k-th of n parts, counted from 1."""
+from hrnet_viz.files import write_whole
+from hrnet_viz.interventions.sweep_table import HEADER, Effect, format_rows, read_rows
 
 
 @contextmanager
@@ -70,28 +67,25 @@ class Record:
     Attributes:
         path: the table.
         settings: how the sweep is made.
-        shard: which part of it this is.
         unreadable: (name, reason) of photos that could not be read, so far.
     """
 
     path: Path
     settings: Mapping[str, Any]
-    shard: Shard = (1, 1)
     unreadable: dict[str, str] = field(default_factory=dict)
 
     def resume(self) -> tuple[Effect, ...]:
-        """Give the rows that are there already.
+        """Return the rows that are there already.
 
         Raises:
             ValueError: files that belong to another sweep; the message says what differs.
         """
         if not self.path.exists():
             if self.path.with_suffix(".json").exists():
-                _read_told(self.path)  # what is no record of a sweep is not written over
+                _read_record(self.path)  # what is no record of a sweep is not written over
             return ()
-        told = _read_told(self.path)
-        asked = {**self.settings, "shard": list(self.shard)}
-        differing = _differences({**told["settings"], "shard": told["shard"]}, asked)
+        told = _read_record(self.path)
+        differing = _differences(told["settings"], self.settings)
         if differing:
             raise ValueError(
                 f"'{self.path.name}' holds another sweep: {'; '.join(differing)}. "
@@ -106,12 +100,10 @@ class Record:
 
     def start_over_with(self, effects: Sequence[Effect]) -> None:
         """Replace the table by these rows, at once or not at all."""
-        draft = self.path.with_name(f"{self.path.name}.part")
-        draft.write_text(HEADER + format_rows(effects), encoding="utf8", newline="")
-        os.replace(draft, self.path)  # noqa: PTH105  # one word for "atomically"
+        write_whole(self.path, HEADER + format_rows(effects))
 
     def add(self, effects: Sequence[Effect], failed: Mapping[str, str]) -> None:
-        """Add the rows of a pass to the table in one write, and what could not be read for it to what is told.
+        """Add the rows of a photo to the table in one write, and what could not be read for it to what is told.
 
         The files come with the first rows: a sweep that fails at once leaves none.
         """
@@ -119,7 +111,7 @@ class Record:
         started = self.path.exists()
         if not effects and not started:
             return
-        if failed or not started:  # first, so that a pass whose rows are all there is known to be whole
+        if failed or not started:  # first, so that a photo whose rows are all there is known to be whole
             self.tell(finished=False)
         if not started:
             self.start_over_with([])
@@ -130,55 +122,16 @@ class Record:
         """Write down how the table was made and how far it is."""
         told = {
             "settings": dict(self.settings),
-            "shard": list(self.shard),
             "finished": finished,
             "unreadable": dict(sorted(self.unreadable.items())),
         }
-        if finished and not self.path.exists():  # a part without any row
+        if finished and not self.path.exists():  # not a single row
             self.start_over_with([])
-        draft = self.path.with_suffix(".json.part")
-        draft.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf8")
-        os.replace(draft, self.path.with_suffix(".json"))  # noqa: PTH105
-
-
-def merge_sweeps(shards: Sequence[str | Path], to: str | Path) -> Sweep:
-    """Put the shards of a sweep together: the same files, byte for byte, as the sweep in one go.
-
-    Args:
-        shards: the tables of all shards, in any order.
-        to: the table to write.
-
-    Raises:
-        ValueError: shards of different sweeps, one that is missing, twice there or not finished.
-    """
-    paths = [Path(path) for path in shards]
-    if not paths:
-        raise ValueError("No shard was given to merge. Give the CSV files that --shard 1/n to n/n wrote.")
-    told = [_read_told(path) for path in paths]
-    for path, one in zip(paths, told, strict=True):
-        differing = _differences(told[0]["settings"], one["settings"])
-        if differing:
-            raise ValueError(f"'{paths[0].name}' and '{path.name}' are of different sweeps: {'; '.join(differing)}.")
-        if not one["finished"]:
-            raise ValueError(f"'{path.name}' is not finished. Run its shard again, it goes on where it stopped.")
-    count = told[0]["shard"][1]
-    numbers = [one["shard"][0] for one in told if one["shard"][1] == count]
-    if sorted(numbers) != list(range(1, count + 1)) or len(numbers) != len(told):
-        given = ", ".join(f"{one['shard'][0]}/{one['shard'][1]}" for one in told)
-        raise ValueError(f"The shards {given} were given; 1/{count} to {count}/{count}, once each, were expected.")
-    in_order = [path for _, path in sorted(zip(numbers, paths, strict=True))]
-    effects = [effect for path in in_order for effect in read_sweep(path).effects]
-    with claim(to) as table:
-        record = Record(table or Path(to), told[0]["settings"])
-        for one in told:
-            record.unreadable.update(one["unreadable"])
-        record.start_over_with(effects)
-        record.tell(finished=True)
-    return Sweep(tuple(effects), record.settings, tuple(sorted(record.unreadable.items())))
+        write_whole(self.path.with_suffix(".json"), json.dumps(told, indent=1, ensure_ascii=False) + "\n")
 
 
 def fingerprint(net: nn.Module) -> str:
-    """Give a short text that changes with any weight or statistic of a net."""
+    """Return a short text that changes with any weight or statistic of a net."""
     total = 0
     for value in net.state_dict().values():
         total = _checksum(value, total)
@@ -186,7 +139,7 @@ def fingerprint(net: nn.Module) -> str:
 
 
 def fingerprint_tensor(value: Tensor) -> str:
-    """Give a short text that changes with any number of a tensor."""
+    """Return a short text that changes with any number of a tensor."""
     return f"{_checksum(value, 0):08x}"
 
 
@@ -195,11 +148,11 @@ def _checksum(value: Tensor, before: int) -> int:
     return zlib.crc32(as_bytes.numpy().tobytes(), before)
 
 
-def _read_told(path: Path) -> dict[str, Any]:
+def _read_record(path: Path) -> dict[str, Any]:
     beside = path.with_suffix(".json")
     try:
         told: dict[str, Any] = json.loads(beside.read_text(encoding="utf8"))
-        missing = {"settings", "shard", "finished", "unreadable"} - told.keys()
+        missing = {"settings", "finished", "unreadable"} - told.keys()
     except (OSError, ValueError, AttributeError) as error:
         raise ValueError(
             f"'{path.name}' needs '{beside.name}' beside it, which tells how it was made; it can't be read ({error})."
