@@ -89,10 +89,10 @@ def _time_batches(rounds: int) -> tuple[str, list[Row]]:
     paths = "stage4.0.fuse*<-*"
     calls: dict[str, Callable[[], object]] = {}
     for rows in SIZES:
-        calls[f"16 paths of 8 photos, {rows} rows a pass"] = lambda rows=rows: sweep(net, photos, paths, rows=rows)
+        calls[f"16 paths of 8 photos, {rows} rows a pass"] = lambda rows=rows: sweep(net, photos, paths, batch=rows)
     for rows in SIZES:
         name = f"all {net.plan.sites[CHANNELS].channels} channels of {CHANNELS}, 1 photo, {rows} rows a pass"
-        calls[name] = lambda rows=rows: sweep(net, photos[:1], CHANNELS, rows=rows)
+        calls[name] = lambda rows=rows: sweep(net, photos[:1], CHANNELS, batch=rows)
     return "Rows of a pass: ratio to the first line", compare(calls, rounds)
 
 
