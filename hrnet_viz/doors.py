@@ -29,11 +29,11 @@ WAYS = {
     "FirstOrder": "hv.interventions.first_order(net, photo) makes one",
     "PairEffects": "hv.interventions.pairs(net, photo, sites) makes one",
     "Statistics": "hv.activations.measure_sites(trace) makes one",
-    "Sanity": "hv.attribution.check_sanity(net, photo) makes one",
-    "Pointing": "hv.attribution.play_pointing(net, photos, classes) makes one",
+    "Sanity": "hv.attribution.sanity_check(net, photo) makes one",
+    "Pointing": "hv.attribution.pointing_game(net, photos, classes) makes one",
     "EffectiveField": "hv.receptive_fields.effective(net, photo, site) makes one",
     "HeadChoice": "hv.heads.compare_heads(net) makes a list of them",
-    "Curves": "hv.attribution.play_deletion(net, cams).values() are such",
+    "Curves": "hv.attribution.deletion(net, cams).values() are such",
 }
 """What functions take -> how to get it."""
 

@@ -41,8 +41,8 @@ ASKED = {
     "cam method": lambda wrong: hv.cam(NET, X, method=wrong),
     "cam target": lambda wrong: hv.cam(NET, X, (wrong, wrong) if wrong is not None else b"x"),
     "class": hv.predict(NET, X)[0].rank,
-    "maps in batches": lambda wrong: hv.attribution.cam_in_batches(NET, X, method=wrong),
-    "sanity sites": lambda wrong: hv.attribution.check_sanity(NET, photos(2), sites=wrong),
+    "maps in batches": lambda wrong: hv.cam(NET, X, method=wrong, batch=1),
+    "sanity sites": lambda wrong: hv.attribution.sanity_check(NET, photos(2), sites=wrong),
     "contributions sites": lambda wrong: hv.exchanges.contributions(NET, X, sites=wrong),
     "spread": lambda wrong: hv.exchanges.contributions(NET, X, sites="stem").spread("stem", wrong),
     "statistics sites": lambda wrong: hv.activations.measure_sites(hv.trace(NET, X), [wrong]),
@@ -75,9 +75,9 @@ ASKED = {
     "box size": lambda wrong: hv.receptive_fields.theoretical(NET, "stem").box((0, 0), wrong),
     "head size": lambda wrong: hv.heads.list_head(NET, wrong),
     "heads size": lambda wrong: hv.heads.compare_heads(NET, 224, wrong),
-    "pointing photos": lambda wrong: hv.attribution.play_pointing(NET, TRACE, [0]),
-    "pointing grid": lambda wrong: hv.attribution.play_pointing(NET, [PHOTO], [0], grid=wrong),
-    "deletion steps": lambda wrong: hv.attribution.play_deletion(NET, hv.cam(NET, X, 0, sites="stem"), steps=wrong),
+    "pointing photos": lambda wrong: hv.attribution.pointing_game(NET, TRACE, [0]),
+    "pointing grid": lambda wrong: hv.attribution.pointing_game(NET, [PHOTO], [0], grid=wrong),
+    "deletion steps": lambda wrong: hv.attribution.deletion(NET, hv.cam(NET, X, 0, sites="stem"), steps=wrong),
     "other photo": lambda wrong: hv.ablate(NET, X, "stem", hv.Patch(3 if wrong is None else wrong)),
 }
 

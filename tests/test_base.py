@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.attribution.average_drop import drop_average
+from hrnet_viz.attribution.covering import average_drop
 
 PATH = "stage4.0.fuse0<-3"
 SIDE = 64
@@ -182,12 +182,12 @@ def test_the_photo_in_a_trace_counts_as_well(net, trace):
 
 MAP = "stage4.0.branch1"
 MAP_READERS = {
-    "deletion": lambda net, cams: hv.attribution.play_deletion(net, cams, steps=2),
-    "average drop": drop_average,
+    "deletion": lambda net, cams: hv.attribution.deletion(net, cams, steps=2),
+    "average drop": average_drop,
     "figure": lambda net, cams: hv.figures.cam_classes([cams], [MAP]),
     "rectified": lambda net, cams: cams.rectified(),
     "totals": lambda net, cams: cams.totals(),
-    "one photo": lambda net, cams: cams.sample(0),
+    "one photo": lambda net, cams: cams.photo(0),
 }
 
 

@@ -53,10 +53,7 @@ CALLS = {
     "contributions": lambda net, photos: hv.exchanges.contributions(net, photos, "cat").matrix("stage4.1"),
     "cam": lambda net, photos: hv.cam(net, photos, "cat", sites=SITES)["head.final"],
     "cam, every method": lambda net, photos: torch.stack(
-        [
-            c["stage4.1.branch1"]
-            for c in hv.attribution.cam_in_batches(net, photos, "cat", method=METHODS, batch=1).values()
-        ]
+        [c["stage4.1.branch1"] for c in hv.cam(net, photos, "cat", method=METHODS, batch=1).values()]
     ),
     "ablate to zero": lambda net, photos: hv.ablate(net, photos, PATH).logits,
     "ablate, scaled": lambda net, photos: hv.ablate(net, photos, f"{PATH}[0,3]", 0.5, keep=SITES)["head.final"],
@@ -72,17 +69,13 @@ CALLS = {
     "effective field": lambda net, photos: torch.as_tensor(
         hv.receptive_fields.effective(net, photos, "stage3.1.branch2").energy
     ),
-    "pointing": lambda net, photos: hv.attribution.play_pointing(net, photos, ["cat", "church"], grid=(1, 2)).energy,
+    "pointing": lambda net, photos: hv.attribution.pointing_game(net, photos, ["cat", "church"], grid=(1, 2)).energy,
     "deletion": lambda net, photos: (
         next(
-            iter(
-                hv.attribution.play_deletion(
-                    net, hv.cam(net, photos, "cat", sites="stage4.1.branch1"), steps=3
-                ).values()
-            )
+            iter(hv.attribution.deletion(net, hv.cam(net, photos, "cat", sites="stage4.1.branch1"), steps=3).values())
         ).scores
     ),
-    "sanity": lambda net, photos: hv.attribution.check_sanity(net, photos, "cat", sites="stage4.1.branch1").similarity[
+    "sanity": lambda net, photos: hv.attribution.sanity_check(net, photos, "cat", sites="stage4.1.branch1").similarity[
         :, :, :1
     ],
 }

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import torch
 from torch import Tensor
 
-from hrnet_viz.attribution.cams import Cams, describe_flat
+from hrnet_viz.attribution.cams import Cams, describe_flat, join
 from hrnet_viz.attribution.methods import METHODS, list_methods
-from hrnet_viz.photos.preparation import Preparation
+from hrnet_viz.attribution.truth_table import count_off
+from hrnet_viz.photos.preparation import Preparation, read_photos
 from hrnet_viz.runner import Sites
-from hrnet_viz.sites import Site, is_pattern
+from hrnet_viz.sites import Site, check_whole, is_pattern
 from hrnet_viz.targets import Scores, Wishes, read_target
 from hrnet_viz.tracing import Trace, trace
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
     from hrnet_viz.photos.reading import ImageSource
 
+Photos: TypeAlias = "ImageSource | Sequence[ImageSource]"
 CAM_SITE = "head.final"
 HALF_SCALE = 2.0**10  # exact, and lifts gradients of 1e-6 out of float16's subnormal numbers
 
@@ -32,51 +34,55 @@ HALF_SCALE = 2.0**10  # exact, and lifts gradients of 1e-6 out of float16's subn
 @overload
 def cam(
     net: HRNet,
-    photo: ImageSource | Sequence[ImageSource],
+    photos: Photos,
     target: Wishes = None,
     *,
     method: str = "gradcam",
     sites: Sites | None = None,
     relu: bool = False,
+    batch: int | None = None,
+    progress: bool = False,
 ) -> Cams: ...
-
-
 @overload
 def cam(
     net: HRNet,
-    photo: ImageSource | Sequence[ImageSource],
+    photos: Photos,
     target: Wishes = None,
     *,
     method: list[str] | tuple[str, ...],
     sites: Sites | None = None,
     relu: bool = False,
+    batch: int | None = None,
+    progress: bool = False,
 ) -> dict[str, Cams]: ...
-
-
 def cam(
     net: HRNet,
-    photo: ImageSource | Sequence[ImageSource],
+    photos: Photos,
     target: Wishes = None,
     *,
     method: str | list[str] | tuple[str, ...] = "gradcam",
     sites: Sites | None = None,
     relu: bool = False,
+    batch: int | None = None,
+    progress: bool = False,
 ) -> Cams | dict[str, Cams]:
-    """Make class activation maps: where in the photo, and in which tensor, is what speaks for a target?
+    """Compute class activation maps: where in the photo, and in which tensor, is what speaks for a target?
 
     One forward and one backward pass in eval mode, whatever the number of sites and methods. Works inside
     ``torch.inference_mode``, with frozen parameters and in half precision (maps are float32 then).
 
     Args:
         net: the net.
-        photo: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
+        photos: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
         target: a class by name or index; None for the top class; ("cat", "dog") or "cat rather than dog" for a
             difference; what ``hrnet_viz.targets`` makes; a function from logits (N, C) to scores (N,); a list
             with one of these for each photo.
-        method: one of ``cam_methods.METHODS``, or several.
+        method: one of ``methods.METHODS``, or several.
         sites: which tensors; by default every landmark with a spatial extent that the target depends on ("cam" exists
             at ``head.final`` alone). Of some channels, "stage4.1.out0[3,5]", it is their part of the site's map.
         relu: set negative values to 0, so that only what speaks for the target is left.
+        batch: photos per pass, which holds the activations of all its photos; all of them at once if None.
+        progress: show a progress bar on stderr.
 
     Returns:
         ``Cams``, a mapping from site to raw map (N, H, W); for several methods a dictionary of them.
@@ -89,12 +95,15 @@ def cam(
     """
     several = not isinstance(method, str)
     methods = list_methods(method)
+    if batch is not None:
+        result = _in_batches(net, photos, target, methods, check_whole("batch", batch), sites, relu, progress)
+        return result if several else result[methods[0]]
     goal = read_target(net, target)
-    wanted = choose_sites(net, sites, methods)
+    wanted = _choose_sites(net, sites, methods)
     with torch.inference_mode(mode=False), torch.enable_grad():
-        kept = trace(_without_inference_weights(net), photo, sites=[*wanted, *goal.sites], grad=True)
+        kept = trace(_without_inference_weights(net), photos, sites=[*wanted, *goal.sites], grad=True)
         scores = goal.evaluate(kept)
-        gradients = differentiate(scores, kept, wanted, named=sites is not None)
+        gradients = _differentiate(scores, kept, wanted, named=sites is not None)
     with torch.no_grad(), torch.autocast(kept.input.device.type, enabled=False):  # maps are summed in full precision
         result = {
             name: _make(name, kept, gradients, scores, relu=relu, preparation=getattr(net, "preparation", None))
@@ -103,8 +112,24 @@ def cam(
     return result if several else result[methods[0]]
 
 
-def choose_sites(net: HRNet, sites: Sites | None, methods: Sequence[str]) -> tuple[str, ...]:
-    """Give the addresses to make maps at, those without a spatial extent left out unless asked for by name.
+def _in_batches(
+    net: HRNet, photos: Any, target: Any, methods: Sequence[str], batch: int, *options: Any
+) -> dict[str, Cams]:
+    sites, relu, progress = options
+    photos = photos if isinstance(photos, Tensor) else read_photos(photos)
+    if isinstance(target, list) and len(target) != len(photos):
+        raise ValueError(f"{len(target)} targets were given for {len(photos)} photos; a list has one target per photo.")
+    parts: dict[str, list[Cams]] = {name: [] for name in methods}
+    for start in count_off(range(0, max(len(photos), 1), batch), "maps", progress=progress):
+        part = slice(start, start + batch)
+        goal = target[part] if isinstance(target, list) else target
+        for name, found in cam(net, photos[part], goal, method=list(methods), sites=sites, relu=relu).items():
+            parts[name].append(found)
+    return {name: join(several) for name, several in parts.items()}
+
+
+def _choose_sites(net: HRNet, sites: Sites | None, methods: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses to make maps at, those without a spatial extent left out unless asked for by name.
 
     Raises:
         SiteError: no such site.
@@ -132,8 +157,8 @@ def choose_sites(net: HRNet, sites: Sites | None, methods: Sequence[str]) -> tup
     return names
 
 
-def differentiate(scores: Scores, kept: Trace, wanted: Sequence[str], *, named: bool) -> dict[str, Tensor]:
-    """Take the gradient of each photo's score with respect to sites of a trace; parameters get none.
+def _differentiate(scores: Scores, kept: Trace, wanted: Sequence[str], *, named: bool) -> dict[str, Tensor]:
+    """Compute the gradient of each photo's score with respect to sites of a trace; parameters get none.
 
     Args:
         scores: one per photo; photos do not mix in eval mode, so the gradient of their sum is that of each.
@@ -227,7 +252,7 @@ def _widen(value: Tensor) -> Tensor:
 
 
 def _without_inference_weights(net: HRNet) -> HRNet:
-    """Give a copy of a net that was built inside ``inference_mode``: autograd cannot work with such weights."""
+    """Return a copy of a net that was built inside ``inference_mode``: autograd cannot work with such weights."""
     if any(value.is_inference() for value in (*net.parameters(), *net.buffers())):
         return copy.deepcopy(net)
     return net

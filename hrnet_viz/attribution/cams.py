@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.network.fingerprint import Fingerprint, measure_numbers
-from hrnet_viz.site_map import ReadOnly
-from hrnet_viz.sites import Site, SiteError
+from hrnet_viz.site_map import ReadOnly, SiteMap
+from hrnet_viz.sites import Place, Site, SiteError, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
     from hrnet_viz.photos.photo import Photo
     from hrnet_viz.photos.preparation import Preparation
 
+Enlarge = Literal["cells", "bilinear"]
+Merge = Literal["mean", "max", "product"]
 OWN_UNIT = "own unit"
 SCORE_PER_PHOTO = "score per photo area"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Cams(Mapping[str, Tensor]):
+class Cams(SiteMap[Tensor]):
     """Class activation maps of one method: site -> raw signed map (N, H, W), float32 (float64 if the net is).
 
     Attributes:
         plan: the plan of the net.
         maps: the maps, in plan order.
-        method: one of ``cam_methods.METHODS``.
+        method: one of ``methods.METHODS``.
         targets: what each photo's maps explain, in words.
         indices: class index of each target, None where it is not a single class.
         scores: the value of each target, (N,).
@@ -43,6 +46,8 @@ class Cams(Mapping[str, Tensor]):
         notes: site -> one sentence per photo about a map that says nothing, "" where there is none.
         fingerprint: of the weights and of the maps, so that it is noticed when they change; None compares nothing.
     """
+
+    HELD = "maps"
 
     plan: Plan
     maps: Mapping[str, Tensor]
@@ -79,26 +84,20 @@ class Cams(Mapping[str, Tensor]):
             self.fingerprint.check_net(net, *words)
         self.fingerprint.check_numbers(self.maps, *words)
 
-    def __getitem__(self, site: str | Site) -> Tensor:
-        name = str(self.plan.place(site))
-        if name not in self.maps:
+    def held(self, site: object) -> tuple[Place, Tensor]:
+        """Return the place that is meant and its map; channels have maps of their own, where they were asked for."""
+        place = self.plan.place(site)
+        if str(place) not in self.maps:
             raise SiteError(
-                f"'{name}' exists in {self.plan.owner}, but no map was asked for there. "
-                f"Ask for it: hv.cam(net, photo, sites=['{name}'])."
+                f"'{place}' exists in {self.plan.owner}, but no map was asked for there. "
+                f"Ask for it: hv.cam(net, photo, sites=['{place}'])."
             )
-        return self.maps[name]
+        return Place(place.site), self.maps[str(place)]
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.maps)
-
-    def __len__(self) -> int:
-        return len(self.maps)
-
-    def __contains__(self, site: object) -> bool:
-        try:
-            return str(self.plan.place(site)) in self.maps
-        except SiteError:
-            return False
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the photos, or numbers where they are not known."""
+        return tuple(photo.name for photo in self.photos) or tuple(f"photo {n}" for n in range(len(self.targets)))
 
     def __repr__(self) -> str:
         targets = ", ".join(dict.fromkeys(self.targets))
@@ -136,18 +135,18 @@ class Cams(Mapping[str, Tensor]):
         undone = self.preparation.undo(self.input)
         return undone if isinstance(undone, tuple) else (undone,)
 
-    def note(self, site: str | Site, sample: int = 0) -> str:
-        """Say why a photo's map says nothing, or give "" where it says something."""
+    def note(self, site: str | Site, index: int = 0) -> str:
+        """Return why a photo's map says nothing, "" where it says something."""
         name = str(self.plan.place(site))
-        return self.notes[name][sample] if name in self.notes else ""
+        return self.notes[name][index] if name in self.notes else ""
 
     def rectified(self) -> Self:
-        """Keep only what speaks for the target: negative values become 0 (the ReLU of Grad-CAM's equation 2)."""
+        """Return only what speaks for the target: negative values become 0 (the ReLU of Grad-CAM's equation 2)."""
         self.check()
         return replace(self, maps={name: single.clamp(min=0) for name, single in self.maps.items()}, relu=True)
 
     def per_area(self) -> Self:
-        """Bring the maps of all sites to one unit: the score that is contributed per photo area.
+        """Return the maps of all sites in one unit: the score that is contributed per photo area.
 
         A HiResCAM value is what one cell contributes to the score, to first order. Times the number of cells it is a
         density: its mean over the photo is the contribution of the whole site, however fine its grid is. So a value of
@@ -176,14 +175,15 @@ class Cams(Mapping[str, Tensor]):
         return {name: single.sum((1, 2)) for name, single in self.maps.items()}
 
     def cpu(self) -> Self:
-        """Move maps, scores and input to the CPU."""
+        """Return maps, scores and input on the CPU."""
+        self.check()
         maps = {name: single.cpu() for name, single in self.maps.items()}
         return replace(self, maps=maps, scores=self.scores.cpu(), input=self.input.cpu())
 
-    def sample(self, number: int) -> Self:
-        """Keep one photo of the batch."""
+    def photo(self, index: int) -> Self:
+        """Return the maps of one photo of the batch."""
         self.check()
-        part = slice(number, number + 1)
+        part = slice(index, index + 1)
         return replace(
             self,
             maps={name: single[part] for name, single in self.maps.items()},
@@ -199,7 +199,7 @@ class Cams(Mapping[str, Tensor]):
 def describe_flat(
     site: Site, single: Tensor, activation: Tensor, gradient: Tensor, targets: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Say for each photo why its map says nothing, or "".
+    """Return for each photo why its map says nothing, or "".
 
     Args:
         site: where the map is.
@@ -229,3 +229,96 @@ def describe_flat(
             )
         sentences.append(sentence)
     return tuple(sentences)
+
+
+def join(several: Sequence[Cams]) -> Cams:
+    """Return the maps of several batches as one.
+
+    Raises:
+        ValueError: none, or maps of different methods, sites or photo sizes.
+    """
+    if len({(one.method, tuple(one), one.relu, one.unit, one.input.shape[1:]) for one in several}) != 1:
+        raise ValueError("join puts maps of one method, the same sites and one photo size together, at least one.")
+    first = several[0]
+    return replace(
+        first,
+        maps={name: torch.cat([one[name] for one in several]) for name in first},
+        targets=sum((one.targets for one in several), ()),
+        indices=sum((one.indices for one in several), ()),
+        scores=torch.cat([one.scores for one in several]),
+        input=torch.cat([one.input for one in several]),
+        photos=sum((one.photos for one in several), ()),
+        notes={
+            name: tuple(one.note(name, n) for one in several for n in range(len(one.targets)))
+            for name in dict.fromkeys(name for one in several for name in one.notes)
+        },
+    )
+
+
+def upsample(maps: Tensor, size: tuple[int, int], enlarge: Enlarge = "cells") -> Tensor:
+    """Return maps enlarged to the size of the photo; neither this nor merging happens on its own.
+
+    Args:
+        maps: (N, h, w).
+        size: (H, W).
+        enlarge: "cells" repeats each cell, so that what is seen is what there is; "bilinear" interpolates between the
+            middles of the cells, which is usual in papers and invents the places of edges.
+
+    Returns:
+        (N, H, W).
+
+    Raises:
+        ValueError: no such way, or maps of another rank.
+    """
+    if maps.dim() != 3:
+        raise ValueError(f"upsample takes maps of shape (N, h, w); this tensor has shape {tuple(maps.shape)}.")
+    if enlarge == "cells":
+        return functional.interpolate(maps[:, None], size=size, mode="nearest")[:, 0]
+    if enlarge == "bilinear":
+        return functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    raise ValueError(f"enlarge={quote(enlarge)} was given; maps are enlarged as 'cells' or 'bilinear'.")
+
+
+def scale_each(maps: Tensor) -> Tensor:
+    """Return each map (N, h, w) divided by its largest absolute value: signs and zero stay, the unit is gone."""
+    largest = maps.abs().amax((1, 2), keepdim=True)
+    return maps / torch.where(largest == 0, 1, largest)
+
+
+def merge(maps: Sequence[Tensor], by: Merge = "mean", *, scaled: bool = True, enlarge: Enlarge = "cells") -> Tensor:
+    """Return maps of several sites merged into one, at the size of the largest.
+
+    Args:
+        maps: tensors (N, h, w) of the same N.
+        by: cell by cell "mean", "max" or "product"; a product is high only where every map is, and takes maps without
+            negative values.
+        scaled: scale each map by its largest absolute value first, which maps without a common unit need.
+        enlarge: how the smaller ones are brought to the size of the largest, see ``upsample``.
+
+    Returns:
+        (N, H, W).
+
+    Raises:
+        ValueError: no maps, no such way, different N, or negative values in a product.
+    """
+    if not maps:
+        raise ValueError("merge was given no maps; it takes at least one.")
+    if len({len(single) for single in maps}) > 1:
+        raise ValueError(
+            f"merge was given maps of {', '.join(str(len(single)) for single in maps)} photos; "
+            "all of them must be of the same photos."
+        )
+    if by == "product" and any(bool((single < 0).any()) for single in maps):
+        raise ValueError(
+            "A product of signed maps has no meaning: two negative values would make a positive one. "
+            "Ask for maps with relu=True, or use cams.rectified()."
+        )
+    size = (max(single.shape[1] for single in maps), max(single.shape[2] for single in maps))
+    layers = torch.stack([upsample(scale_each(single) if scaled else single, size, enlarge) for single in maps])
+    if by == "mean":
+        return layers.mean(0)
+    if by == "max":
+        return layers.amax(0)
+    if by == "product":
+        return layers.prod(0)
+    raise ValueError(f"by={quote(by)} was given; maps are merged by 'mean', 'max' or 'product'.")

@@ -11,8 +11,7 @@ from hrnet_viz.canvas.panels import draw_arrow
 from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, short, theme_colours
 
 if TYPE_CHECKING:
-    from hrnet_viz.attribution.cams import Cams
-    from hrnet_viz.attribution.merging import How
+    from hrnet_viz.attribution.cams import Cams, Enlarge
 
 WIDTH = 10.0  # in
 LABELS = 1.15
@@ -24,7 +23,7 @@ ADDITIVE = ("gradcam", "hirescam")
 """Methods whose maps of the parts of a sum add up to the map of the sum: one gradient belongs to all of them."""
 
 
-def cam_chain(cams: Cams, *, sample: int = 0, enlarge: How = "cells", theme: Theme | None = None) -> Picture:
+def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme: Theme | None = None) -> Picture:
     """Draw the maps of the head: widened (incre), carried down, added up, at one resolution per row, then the last one.
 
     Args:

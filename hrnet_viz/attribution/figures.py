@@ -9,8 +9,7 @@ from textwrap import wrap
 from typing import Literal
 
 from hrnet_viz.activations.streams import find_stream
-from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams
-from hrnet_viz.attribution.merging import How
+from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams, Enlarge
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.attribution.tiles import (
     RANGE_WORDS,
@@ -48,7 +47,7 @@ def cam_grid(
     kind: Literal["branch", "fuse_sum", "fuse_out"] = "branch",
     sample: int = 0,
     scale: Scale = "own",
-    enlarge: How = "cells",
+    enlarge: Enlarge = "cells",
     theme: Theme | None = None,
 ) -> Picture:
     """Draw the maps of every module (columns) and branch (rows) for one class.
@@ -118,7 +117,7 @@ def cam_classes(
     sites: Iterable[str | Site] | None = None,
     *,
     sample: int = 0,
-    enlarge: How = "cells",
+    enlarge: Enlarge = "cells",
     theme: Theme | None = None,
 ) -> Picture:
     """Draw one class against another: a row per target, a column per site.
@@ -196,7 +195,7 @@ def cam_depth(
     *,
     sample: int = 0,
     scale: Scale = "own",
-    enlarge: How = "cells",
+    enlarge: Enlarge = "cells",
     theme: Theme | None = None,
 ) -> Picture:
     """Draw one class through the depth: from where a branch starts over every module to where the class is decided.

@@ -16,9 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from hrnet_viz.attribution.cam import cam
-from hrnet_viz.attribution.intervals import Interval, bootstrap_mean
 from hrnet_viz.attribution.methods import NAMES, read_methods
-from hrnet_viz.attribution.perturbing import count_off
+from hrnet_viz.attribution.truth_table import Interval, TruthTable, count_off
 from hrnet_viz.photos.scenes import Mosaic, mosaic
 from hrnet_viz.runner import Sites
 from hrnet_viz.sites import check_whole, quote
@@ -63,32 +62,26 @@ class Pointing:
         """Share that a map without any knowledge of the class scores."""
         return 1 / (self.grid[0] * self.grid[1])
 
+    @property
+    def accuracies(self) -> TruthTable:
+        """Share of hits of every method, site and photo (the positions of one photo are not independent)."""
+        return TruthTable("pointing game", self.chance, self.methods, self.sites, self.hits.mean(3), self.seed)
+
+    @property
+    def energies(self) -> TruthTable:
+        """Share of the positive values inside the photo of the class."""
+        return TruthTable("energy inside", self.chance, self.methods, self.sites, self.energy.mean(3), self.seed)
+
     def accuracy(self, method: str, site: str | Site) -> Interval:
-        """Mean share of hits, with the interval over photos (the positions of one photo are not independent)."""
-        return bootstrap_mean(self.hits[self._place(method, site)].mean(1), seed=self.seed)
+        """Return the mean share of hits, with the interval over photos."""
+        return self.accuracies.at(method, site)
 
     def energy_inside(self, method: str, site: str | Site) -> Interval:
-        """Mean share of the positive values inside, with the interval over photos."""
-        return bootstrap_mean(self.energy[self._place(method, site)].mean(1), seed=self.seed)
-
-    def by_position(self, method: str, site: str | Site) -> tuple[float, ...]:
-        """Mean share of hits for each position, row by row: large differences are a bias of the map to a place."""
-        return tuple(self.hits[self._place(method, site)].mean(0).tolist())
-
-    def silence(self, method: str, site: str | Site) -> float:
-        """Share of maps without any positive value."""
-        return float(self.silent[self._place(method, site)].float().mean())
-
-    def _place(self, method: str, site: str | Site) -> tuple[int, int]:
-        if method not in self.methods or str(site) not in self.sites:
-            raise ValueError(
-                f"The game was not played with '{method}' at '{site}'. It was with {', '.join(self.methods)} "
-                f"at {', '.join(self.sites)}."
-            )
-        return self.methods.index(method), self.sites.index(str(site))
+        """Return the mean share of the positive values inside, with the interval over photos."""
+        return self.energies.at(method, site)
 
 
-def play_pointing(
+def pointing_game(
     net: HRNet,
     photos: Sequence[Photo],
     classes: Sequence[ClassName],
@@ -102,7 +95,7 @@ def play_pointing(
     batch: int = 4,
     progress: bool = False,
 ) -> Pointing:
-    """Play the pointing game.
+    """Compute the pointing game.
 
     Args:
         net: the net.
@@ -165,7 +158,7 @@ def play_pointing(
 
 
 def rate(maps: Tensor, boxes: Tensor) -> Tensor:
-    """Rate maps against the boxes that they should point into.
+    """Compute how maps do against the boxes that they should point into.
 
     Args:
         maps: raw signed maps, (N, h, w).
@@ -187,9 +180,9 @@ def rate(maps: Tensor, boxes: Tensor) -> Tensor:
 
 
 def write_verdict(pointing: Pointing) -> str:
-    """Say in a sentence which method and site point best, and whether that is better than chance."""
-    scores = {(one, site): pointing.accuracy(one, site) for one in pointing.methods for site in pointing.sites}
-    (method, site), best = max(scores.items(), key=lambda item: item[1].value)
+    """Return a sentence: which method and site point best, and whether that is better than chance."""
+    method, site = pointing.accuracies.ranking()[0]
+    best = pointing.accuracy(method, site)
     verdict = "better than" if best.is_above(pointing.chance) else "not clearly better than"
     return (
         f"{NAMES[method]} at {site} points best: {best.value:.0%} hits (95% interval {best.low:.0%} to "
@@ -223,7 +216,7 @@ def _arrange(n: int, companions: Sequence[int], position: int) -> list[int]:
 
 
 def _as_input(net: HRNet, scenes: Sequence[Mosaic]) -> Tensor:
-    """Make the input without cropping: the preparation of the net may cut the rim of a photo away."""
+    """Return the input without cropping: the preparation of the net may cut the rim of a photo away."""
     pictures = [scene.picture for scene in scenes]
     whole = replace(net.preparation, fit="squash", size=(pictures[0].height, pictures[0].width))
     like = next(net.parameters())

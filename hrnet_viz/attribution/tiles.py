@@ -18,8 +18,7 @@ from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 from PIL import Image
 
-from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams
-from hrnet_viz.attribution.merging import How, upsample
+from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams, Enlarge, upsample
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.canvas.panels import thin_colours
 from hrnet_viz.canvas.sources import Floats, site_colour
@@ -116,7 +115,7 @@ def check_photo(cams: Cams, sample: int) -> None:
 def read_picture(cams: Cams, sample: int) -> NDArray[np.uint8] | None:
     """Give the picture that the net saw, (H, W, 3) uint8; None where it is not known or is no picture."""
     try:
-        return cams.sample(sample).pictures[0].pixels
+        return cams.photo(sample).pictures[0].pixels
     except ValueError:
         return None
 
@@ -132,7 +131,7 @@ def name_place(values: Floats) -> str:
 
 
 def blend(
-    pixels: NDArray[np.uint8] | None, values: Floats, reach: float, theme: Theme, enlarge: How = "cells"
+    pixels: NDArray[np.uint8] | None, values: Floats, reach: float, theme: Theme, enlarge: Enlarge = "cells"
 ) -> NDArray[np.uint8]:
     """Lay a map over a grey photo.
 
@@ -176,7 +175,7 @@ def draw_tile(
     place: tuple[float, float],
     size: tuple[float, float],
     *,
-    enlarge: How = "cells",
+    enlarge: Enlarge = "cells",
 ) -> None:
     """Draw a tile with its raw range in two lines below it.
 

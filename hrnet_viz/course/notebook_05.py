@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.attribution.cam import cam
-from hrnet_viz.attribution.merging import merge
+from hrnet_viz.attribution.cams import merge
 from hrnet_viz.course.core import Exercise
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.tracing import Trace

@@ -10,7 +10,6 @@ from hrnet_viz.attribution.figures import cam_grid as cam_grid
 from hrnet_viz.attribution.truth_figures import agreement_dots as agreement_dots
 from hrnet_viz.attribution.truth_figures import deletion_curves as deletion_curves
 from hrnet_viz.attribution.truth_figures import drop_dots as drop_dots
-from hrnet_viz.attribution.truth_figures import faithfulness_dots as faithfulness_dots
 from hrnet_viz.attribution.truth_figures import pointing_dots as pointing_dots
 from hrnet_viz.attribution.truth_figures import sanity_curves as sanity_curves
 from hrnet_viz.canvas.diagrams.drawn import Diagram as Diagram

@@ -22,7 +22,7 @@ from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.folder import list_classes
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights.loading import load
-from recipes.faithfulness.class_folders import match_classes
+from recipes.class_folders import match_classes
 from recipes.teaching_net.evaluate import make_plain, measure, write_table
 from recipes.teaching_net.photos import Photos, hold_back, read_photos
 from recipes.teaching_net.schedule import Phase, Recipe

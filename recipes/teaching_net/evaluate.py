@@ -13,11 +13,11 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hrnet_viz.attribution.intervals import Interval, wilson
+from hrnet_viz.attribution.truth_table import Interval, wilson
 from hrnet_viz.network import HRNet
 from hrnet_viz.photos.folder import list_classes
 from hrnet_viz.targets import output_names
-from recipes.faithfulness.class_folders import match_classes
+from recipes.class_folders import match_classes
 from recipes.teaching_net.photos import read_photos
 
 BINS = 15

@@ -8,8 +8,8 @@ import torch
 
 import hrnet_viz as hv
 from hrnet_viz import targets
-from hrnet_viz.attribution.batches import cam_in_batches, join
 from hrnet_viz.attribution.cam import cam
+from hrnet_viz.attribution.cams import join
 from hrnet_viz.attribution.methods import METHODS
 from hrnet_viz.sites import SiteError
 from tests.nets.trained_like import photos, trained_like
@@ -62,28 +62,28 @@ def test_top_class_is_taken_for_each_photo_by_itself(net):
     cams = cam(net, x, sites=SITES)
     assert cams.indices == tuple(net(x).argmax(1).tolist())
     for n in range(2):
-        same(cams.sample(n), cam(net, x[n : n + 1], sites=SITES), rtol=1e-9, atol=1e-12)
+        same(cams.photo(n), cam(net, x[n : n + 1], sites=SITES), rtol=1e-9, atol=1e-12)
 
 
 def test_batches_and_targets_per_photo_are_those_of_single_photos(net):
     net, x = net.double(), X.double()
     cams = cam(net, x, [2, (4, 5)], sites=SITES, method="hirescam")
-    same(cams.sample(0), cam(net, x[:1], 2, sites=SITES, method="hirescam"), rtol=1e-9, atol=1e-12)
-    same(cams.sample(1), cam(net, x[1:], (4, 5), sites=SITES, method="hirescam"), rtol=1e-9, atol=1e-12)
+    same(cams.photo(0), cam(net, x[:1], 2, sites=SITES, method="hirescam"), rtol=1e-9, atol=1e-12)
+    same(cams.photo(1), cam(net, x[1:], (4, 5), sites=SITES, method="hirescam"), rtol=1e-9, atol=1e-12)
 
 
 def test_in_batches_is_the_same_as_at_once(net):
     net, x = net.double(), photos(5).double()
     at_once = cam(net, x, [0, 1, 2, 3, 4], sites=SITES)
-    bit_by_bit = cam_in_batches(net, x, [0, 1, 2, 3, 4], sites=SITES, batch=2)["gradcam"]
+    bit_by_bit = cam(net, x, [0, 1, 2, 3, 4], sites=SITES, batch=2)
     same(bit_by_bit, at_once, rtol=1e-9, atol=1e-12)
     assert bit_by_bit.targets == at_once.targets
     with pytest.raises(ValueError, match="4 targets were given for 5 photos"):
-        cam_in_batches(net, x, [0, 1, 2, 3])
-    with pytest.raises(ValueError, match="5 photos and batch=0 were given"):
-        cam_in_batches(net, x, batch=0)
-    with pytest.raises(ValueError, match="0 photos and batch=16 were given"):
-        cam_in_batches(net, [])
+        cam(net, x, [0, 1, 2, 3], batch=2)
+    with pytest.raises(ValueError, match="batch=0 was given; a whole number from 1 on"):
+        cam(net, x, batch=0)
+    with pytest.raises(hv.PhotoError, match="No photo"):
+        cam(net, [], batch=2)
     with pytest.raises(ValueError, match="one method, the same sites"):
         join([at_once, cam(net, x, 0, sites=SITES, method="layercam")])
 
@@ -176,7 +176,7 @@ def test_no_positive_evidence_is_told_in_words(net):
     assert cams.note("head.final") == (
         f"Nothing at head.final speaks for 'output 3': its values go from {low:.3g} to {high:.3g}."
     )
-    assert cams.sample(1).note("head.final")
+    assert cams.photo(1).note("head.final")
 
 
 def test_a_constant_activation_and_what_it_cuts_off_are_told_in_words(net):
@@ -217,12 +217,12 @@ def test_maps_that_say_something_have_no_note(net):
         ({"target": lambda logits: torch.zeros(len(logits))}, r"does not depend on 'stem' and .* computed without any"),
         ({"target": lambda logits: logits.detach()[:, 0]}, "or detached"),
         ({"target": lambda logits: logits[:, 0] * float("nan")}, "or its gradient at .* is NaN or infinite"),
-        ({"photo": X.masked_fill(X > 2, float("nan"))}, "with NaN or infinity in it"),
-        ({"photo": X[:, :, :20]}, "at least 32 px"),
+        ({"photos": X.masked_fill(X > 2, float("nan"))}, "with NaN or infinity in it"),
+        ({"photos": X[:, :, :20]}, "at least 32 px"),
     ],
 )
 def test_refusals(net, arguments, sentence):
-    given = {"photo": X, "target": None} | arguments
+    given = {"photos": X, "target": None} | arguments
     with pytest.raises(ValueError, match=sentence):
         cam(net, **given)
 

@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from hrnet_viz.attribution.deletion import play_deletion
-from hrnet_viz.attribution.perturbing import make_blank, probabilities, rank_cells
+from hrnet_viz.attribution.covering import deletion, make_blank, probabilities, rank_cells
 from tests.nets.corner_net import CornerNet, corner_map, maps_of
 
 SITE = "stage4.0.branch0"
@@ -13,8 +12,8 @@ SITE = "stage4.0.branch0"
 @pytest.mark.parametrize("kind", ["deletion", "insertion"])
 def test_the_true_map_beats_chance_and_its_opposite_loses(kind):
     net = CornerNet()
-    true = play_deletion(net, maps_of(corner_map(), n=12), kind=kind, steps=8, blank="mean")[SITE]
-    false = play_deletion(net, maps_of(-corner_map(), n=12), kind=kind, steps=8, blank="mean")[SITE]
+    true = deletion(net, maps_of(corner_map(), n=12), kind=kind, steps=8, blank="mean")[SITE]
+    false = deletion(net, maps_of(-corner_map(), n=12), kind=kind, steps=8, blank="mean")[SITE]
     assert true.gain.is_above(0.05)
     assert false.gain.high < -0.05
     assert torch.equal(true.random, false.random)
@@ -24,24 +23,24 @@ def test_curves_start_and_end_with_the_whole_photo_and_the_blank():
     net, cams = CornerNet(), maps_of(corner_map())
     indices = torch.zeros(3, dtype=torch.long)
     whole, blank = probabilities(net, cams.input, indices), torch.full((3,), 0.5)
-    down = play_deletion(net, cams, kind="deletion", steps=4)[SITE]
+    down = deletion(net, cams, kind="deletion", steps=4)[SITE]
     torch.testing.assert_close(down.scores[:, 0], whole)
     torch.testing.assert_close(down.scores[:, -1], blank)
     # the four cells that count are a quarter of sixteen: after the first of four steps nothing is left to lose
     torch.testing.assert_close(down.scores[:, 1], blank)
-    up = play_deletion(net, cams, kind="insertion", steps=4, blank="mean")[SITE]
+    up = deletion(net, cams, kind="insertion", steps=4, blank="mean")[SITE]
     torch.testing.assert_close(up.scores[:, 0], blank)
     torch.testing.assert_close(up.scores[:, 1:], whole[:, None].expand(-1, 4))
 
 
 def test_areas_are_those_of_the_curves():
-    curves = play_deletion(CornerNet(), maps_of(corner_map()), steps=2)[SITE]
+    curves = deletion(CornerNet(), maps_of(corner_map()), steps=2)[SITE]
     expected = 0.5 * (0.5 * curves.scores[:, 0] + curves.scores[:, 1] + 0.5 * curves.scores[:, 2])
     torch.testing.assert_close(curves.areas, expected)
 
 
 def test_a_map_without_knowledge_is_chance():
-    curves = play_deletion(CornerNet(), maps_of(torch.zeros(8, 8), n=40), steps=8, draws=3)[SITE]
+    curves = deletion(CornerNet(), maps_of(torch.zeros(8, 8), n=40), steps=8, draws=3)[SITE]
     assert curves.gain.low < 0 < curves.gain.high
 
 
@@ -55,7 +54,7 @@ def test_ties_go_in_random_order_but_values_first():
 
 def test_what_was_done_is_written_down_and_repeats():
     cams = maps_of(corner_map())
-    one, two = (play_deletion(CornerNet(), cams, steps=4, seed=5)[SITE] for _ in range(2))
+    one, two = (deletion(CornerNet(), cams, steps=4, seed=5)[SITE] for _ in range(2))
     assert torch.equal(one.random, two.random)
     assert (one.method, one.kind, one.blank, one.seed, one.draws) == ("hirescam", "deletion", "mean", 5, 2)
     assert one.photos == ("photo 0", "photo 1", "photo 2")
@@ -65,7 +64,7 @@ def test_what_was_done_is_written_down_and_repeats():
 
 def test_batches_are_kept_small():
     net = CornerNet()
-    play_deletion(net, maps_of(corner_map(), n=5), steps=2, batch=2)
+    deletion(net, maps_of(corner_map(), n=5), steps=2, batch=2)
     assert max(net.seen) == 2
 
 
@@ -86,16 +85,16 @@ def test_blur_keeps_the_mean_colour_and_takes_the_structure():
 )
 def test_refusals(arguments, sentence):
     with pytest.raises(ValueError, match=sentence):
-        play_deletion(CornerNet(), maps_of(corner_map()), **arguments)
+        deletion(CornerNet(), maps_of(corner_map()), **arguments)
 
 
 def test_a_target_that_is_no_class_has_no_probability():
     with pytest.raises(ValueError, match="but the target of these maps is 'a bright corner'"):
-        play_deletion(CornerNet(), maps_of(corner_map(), indices=(0, None, 0)))
+        deletion(CornerNet(), maps_of(corner_map(), indices=(0, None, 0)))
 
 
 def test_progress_is_silent_unless_asked_for(capsys):
-    play_deletion(CornerNet(), maps_of(corner_map()), steps=1)
+    deletion(CornerNet(), maps_of(corner_map()), steps=1)
     assert capsys.readouterr() == ("", "")
-    play_deletion(CornerNet(), maps_of(corner_map()), steps=1, progress=True)
+    deletion(CornerNet(), maps_of(corner_map()), steps=1, progress=True)
     assert "deletion, hirescam" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hrnet_viz.attribution.merging import merge, scale_each, upsample
+from hrnet_viz.attribution.cams import merge, scale_each, upsample
 
 SMALL = torch.tensor([[[1.0, -2.0], [0.0, 4.0]]])
 
@@ -43,7 +43,7 @@ def test_merging_takes_the_size_of_the_largest_and_scales_unless_told():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: upsample(SMALL, (4, 4), "smooth"), "how='smooth' was given; maps are enlarged as 'cells' or 'bil"),
+        (lambda: upsample(SMALL, (4, 4), "smooth"), "enlarge='smooth' was given; maps are enlarged as 'cells' or 'bil"),
         (lambda: upsample(SMALL[0], (4, 4)), r"this tensor has shape \(2, 2\)"),
         (lambda: merge([]), "no maps"),
         (lambda: merge([SMALL], "sum"), "merged by 'mean', 'max' or 'product'"),

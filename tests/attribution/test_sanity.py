@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hrnet_viz.attribution.cam import cam
-from hrnet_viz.attribution.sanity import check_sanity, forget, list_levels
+from hrnet_viz.attribution.checks import _randomise, list_levels, sanity_check
 from tests.nets.trained_like import photos, trained_like
 
 X = photos(3)
@@ -15,7 +15,7 @@ SITES = ("stage4.0.branch0", "head.final")
 
 @pytest.fixture(scope="module")
 def checked():
-    return check_sanity(trained_like(), X, method=["gradcam", "hirescam"], sites=SITES)
+    return sanity_check(trained_like(), X, method=["gradcam", "hirescam"], sites=SITES)
 
 
 def test_every_parameter_is_forgotten_in_exactly_one_level():
@@ -41,17 +41,17 @@ def test_the_net_and_the_random_state_stay_also_inside_inference_mode(checked):
     net = copy.deepcopy(trained_like()).train()
     before, state = copy.deepcopy(net.state_dict()), torch.get_rng_state()
     with torch.inference_mode():
-        again = check_sanity(net, X, method=["gradcam", "hirescam"], sites=SITES)
+        again = sanity_check(net, X, method=["gradcam", "hirescam"], sites=SITES)
     torch.testing.assert_close(again.similarity, checked.similarity)  # equal seeds, equal numbers
     assert net.training
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_forgetting_only_the_logits_keeps_the_activations_and_changes_the_weights():
+def test_randomising_only_the_logits_keeps_the_activations_and_changes_the_weights():
     net = copy.deepcopy(trained_like())
     kept = net.streams(X)[0]
-    forget([net.classifier], torch.Generator().manual_seed(0))
+    _randomise([net.classifier], torch.Generator().manual_seed(0))
     assert torch.equal(net.streams(X)[0], kept)
     assert not torch.equal(net.classifier.weight, trained_like().classifier.weight)
     assert not net.classifier.bias.any()
@@ -63,8 +63,8 @@ def test_the_class_stays_that_of_the_trained_net(checked):
 
 def test_refusals(checked):
     with pytest.raises(ValueError, match="from at least two"):
-        check_sanity(trained_like(), X[:1])
+        sanity_check(trained_like(), X[:1])
     with pytest.raises(ValueError, match=r"exists at head\.final alone"):
-        check_sanity(trained_like(), X, method="cam", sites="head.final")
-    with pytest.raises(ValueError, match="was not checked"):
+        sanity_check(trained_like(), X, method="cam", sites="head.final")
+    with pytest.raises(ValueError, match="was not tried"):
         checked.curve("layercam", "head.final")

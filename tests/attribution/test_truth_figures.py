@@ -1,24 +1,22 @@
 """Pictures of the truth tests: chance is always drawn, the words have the numbers, and none lies over another."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from hrnet_viz.attribution.agreement import Agreement
-from hrnet_viz.attribution.average_drop import AverageDrop
-from hrnet_viz.attribution.deletion import Curves
+from hrnet_viz.attribution.checks import Agreement, Sanity
+from hrnet_viz.attribution.covering import AverageDrop, Curves
 from hrnet_viz.attribution.pointing import Pointing
-from hrnet_viz.attribution.sanity import Sanity
 from hrnet_viz.attribution.truth_figures import (
     agreement_dots,
     deletion_curves,
     drop_dots,
-    faithfulness_dots,
     pointing_dots,
     sanity_curves,
 )
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR, STEM_COLOUR
 from hrnet_viz.canvas.dots import site_colour_of
-from recipes.faithfulness.study import Faithfulness, Measure
 from tests.nets.made_trace import axes_called, complain_about_words, words_of
 
 METHODS = ("gradcam", "gradcam++", "xgradcam", "hirescam", "layercam")
@@ -50,18 +48,12 @@ POINTING = Pointing(
 )  # fmt: skip
 SANITY = Sanity(METHODS, SITES, LEVELS, made(5, 4, len(LEVELS), N) - 0.3, ("cat",) * N, ("a",) * N, 0)
 AGREEMENT = Agreement(
-    METHODS, SITES, made(5, 4, N, 9), made(4, N, 9, seed=3), made(4, N), 3, ("cat",) * N, ("a",) * N, 0
+    METHODS, SITES, made(5, 4, N, 9), made(4, N, 9, seed=3), 3, ("cat",) * N, ("a",) * N, 0
 )  # fmt: skip
-MEASURES = tuple(
-    Measure(name, "what it measures", chance, made(5, 4, N))
-    for name, chance in zip("abcdef", (0.25, 0) * 3, strict=True)
-)
-FOUND = Faithfulness(METHODS, SITES, (4, 8, 16, 32), MEASURES, SANITY, {})
 FIGURES = {
     "pointing": lambda theme: pointing_dots(POINTING, theme=theme),
     "drop": lambda theme: drop_dots([drop(method, site) for method in METHODS for site in SITES], theme=theme),
     "agreement": lambda theme: agreement_dots(AGREEMENT, theme=theme),
-    "table": lambda theme: faithfulness_dots(FOUND, theme=theme),
     "deletion": lambda theme: deletion_curves([curves(site=site) for site in SITES], theme=theme),
     "insertion": lambda theme: deletion_curves([curves("insertion", method) for method in METHODS[:3]], theme=theme),
     "sanity": lambda theme: sanity_curves(SANITY, theme=theme),
@@ -88,9 +80,8 @@ def test_dots_stand_beside_chance_in_the_colour_of_their_resolution():
 
 
 def test_what_is_not_defined_gets_no_dot():
-    hole = Measure("a", "b", 0.0, torch.full((1, 1, N), float("nan")))
-    picture = faithfulness_dots(Faithfulness(("gradcam",), ("stem",), (4,), (hole,), SANITY, {}))
-    (axes,) = axes_called(picture, "a")
+    picture = agreement_dots(replace(AGREEMENT, sums=torch.ones_like(AGREEMENT.sums)))  # a map that is flat
+    (axes,) = axes_called(picture, "rank correlation")
     assert not [line for line in axes.lines if line.get_marker() == "o"]
     assert "not defined" in picture.alt
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import hrnet_viz as hv
-from hrnet_viz.attribution.intervals import bootstrap_mean
+from hrnet_viz.attribution.truth_table import bootstrap_mean
 from hrnet_viz.weights.shipped import find_shipped
 
 TABLE = Path(__file__).resolve().parents[2] / "assets/faithfulness"

@@ -154,7 +154,7 @@ WRONG_NETS = {
 DOORS = {
     "predict": hv.predict, "trace": hv.trace, "run": hv.run, "cam": hv.cam, "explore": hv.explore, "sweep": hv.sweep,
     "contributions": hv.exchanges.contributions,
-    "forecast": hv.interventions.first_order, "sanity": hv.attribution.check_sanity,
+    "forecast": hv.interventions.first_order, "sanity": hv.attribution.sanity_check,
     "ablate": lambda net, photo: hv.ablate(net, photo, "stem"),
     "field": lambda net, photo: hv.receptive_fields.theoretical(net, "stem"),
     "head": lambda net, photo: hv.heads.list_head(net),

@@ -8,8 +8,8 @@ import pytest
 
 import hrnet_viz as hv
 from hrnet_viz.photos.folder import list_classes, list_photos, printable
-from recipes.faithfulness import class_folders
-from recipes.faithfulness.class_folders import match_classes
+from recipes import class_folders
+from recipes.class_folders import match_classes
 
 NAMES = {
     "a.jpg": "JPEG", "b.jfif": "JPEG", "c.AVIF": "AVIF", "d": "PNG", "e.jpe": "JPEG", "below/f.png": "PNG",

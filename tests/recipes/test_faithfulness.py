@@ -4,6 +4,8 @@ import copy
 import csv
 import json
 import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,11 +15,10 @@ from PIL import Image
 
 import hrnet_viz as hv
 from hrnet_viz.photos.preparation import Preparation
-from recipes.faithfulness import work as faithfulness_work
-from recipes.faithfulness.command import main
-from recipes.faithfulness.files import as_data, read_folder, write_csv, write_markdown
-from recipes.faithfulness.study import Measure, measure_faithfulness
-from recipes.faithfulness.work import Work
+from recipes.faithfulness import study
+from recipes.faithfulness.__main__ import main, read_folder
+from recipes.faithfulness.report import as_data, write_csv, write_markdown
+from recipes.faithfulness.study import measure_faithfulness
 from tests.nets.trained_like import trained_like
 
 CLASSES = ("cat", "dog", "tench", "church", "e", "f", "g")
@@ -57,7 +58,7 @@ def found(net, drawn):
 
 def equal(one, other):
     return all(
-        torch.equal(mine.per_photo.nan_to_num(9), yours.per_photo.nan_to_num(9))
+        torch.equal(mine.values.nan_to_num(9), yours.values.nan_to_num(9))
         for mine, yours in zip(one.measures, other.measures, strict=True)
     ) and torch.equal(one.sanity.similarity.nan_to_num(9), other.sanity.similarity.nan_to_num(9))
 
@@ -107,7 +108,7 @@ def test_every_measure_has_a_number_for_every_method_branch_and_photo(found):
     assert found.strides == (4, 32)
     for measure in found.measures:
         n = 8 if measure.name in {"pointing", "energy"} else 5
-        assert measure.per_photo.shape == (2, 2, n)
+        assert measure.values.shape == (2, 2, n)
     assert found.measures[0].chance == 0.25
     assert found.sanity.similarity.shape == (2, 2, len(found.sanity.levels), 2)
 
@@ -134,15 +135,8 @@ def test_json_and_csv_are_plain_and_hold_the_same_cells(found):
     assert float(rows[0]["value"]) == pytest.approx(cell["value"], rel=1e-5)
 
 
-def test_means_leave_out_what_is_not_defined():
-    nan = float("nan")
-    measure = Measure("a", "b", 0, torch.tensor([[[1.0, nan]], [[3.0, 5.0]]]))
-    assert measure.at(0, 0).value == 1.0
-    assert measure.over_methods(0).value == pytest.approx((2.0 + 5.0) / 2)
-
-
 def test_an_interrupted_run_goes_on_and_gives_the_same_numbers(net, drawn, found, tmp_path, monkeypatch):
-    measure, done = Work.measure, []
+    measure, done = study._Work.measure, []
 
     def give_up_after_two(work, part):
         if len(done) == 2:
@@ -150,14 +144,14 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_numbers(net, drawn, found
         done.append(part)
         return measure(work, part)
 
-    monkeypatch.setattr(Work, "measure", give_up_after_two)
+    monkeypatch.setattr(study._Work, "measure", give_up_after_two)
     with pytest.raises(KeyboardInterrupt):
         measure_faithfulness(net, *drawn, **SETTINGS, keep=tmp_path)
     first, kept = list(done), sorted(tmp_path.iterdir())
     assert len(kept) == 2
     kept[0].write_bytes(b"half a fi")  # what a broken disk leaves is computed again
     done.clear()
-    monkeypatch.setattr(Work, "measure", lambda work, part: (done.append(part), measure(work, part))[1])
+    monkeypatch.setattr(study._Work, "measure", lambda work, part: (done.append(part), measure(work, part))[1])
     again = measure_faithfulness(net, *drawn, **SETTINGS, keep=tmp_path)
     assert equal(again, found)
     assert len(set(done) & set(first)) == 1
@@ -168,12 +162,14 @@ def test_an_interrupted_run_goes_on_and_gives_the_same_numbers(net, drawn, found
     assert done  # another protocol has parts of its own
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_numbers_of_one(net, drawn, found):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         one = measure_faithfulness(net, *drawn, **SETTINGS)
-        two = measure_faithfulness(net, *drawn, **SETTINGS, workers=2)
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            two = measure_faithfulness(net, *drawn, **SETTINGS, executor=pool)
     finally:
         torch.set_num_threads(threads)
     assert equal(one, two)
@@ -182,10 +178,8 @@ def test_two_processes_give_the_numbers_of_one(net, drawn, found):
 
 def test_no_two_parts_share_their_random_orders(net, drawn, monkeypatch):
     seeds = []
-    real = faithfulness_work.play_deletion
-    monkeypatch.setattr(
-        faithfulness_work, "play_deletion", lambda *a, seed, **k: (seeds.append(seed), real(*a, seed=seed, **k))[1]
-    )
+    real = study.deletion
+    monkeypatch.setattr(study, "deletion", lambda *a, seed, **k: (seeds.append(seed), real(*a, seed=seed, **k))[1])
     settings = {**SETTINGS, "methods": ["gradcam"], "curve_photos": 8, "steps": 1}
     measure_faithfulness(net, *drawn, **settings)
     assert len(seeds) == 4  # two parts of four photos, deletion and insertion
@@ -193,8 +187,6 @@ def test_no_two_parts_share_their_random_orders(net, drawn, monkeypatch):
 
 
 def test_refusals(net, drawn):
-    with pytest.raises(ValueError, match="at least one worker"):
-        measure_faithfulness(net, *drawn, workers=0)
     with pytest.raises(ValueError, match="1 photos for the sanity check were asked for"):
         measure_faithfulness(net, *drawn, sanity_photos=1)
 
@@ -247,6 +239,6 @@ def test_an_interruption_is_told_and_not_a_traceback(net, folder, tmp_path, monk
         raise KeyboardInterrupt
 
     monkeypatch.setattr("hrnet_viz.weights.loading.load", lambda _: copy.deepcopy(net))
-    monkeypatch.setattr(Work, "measure", interrupt)
+    monkeypatch.setattr(study._Work, "measure", interrupt)
     assert main(["teaching", str(folder), "--photos", "8", "--keep", str(tmp_path), "--quiet", "--workers", "1"]) == 130
     assert "goes on from here" in capsys.readouterr().err

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from hrnet_viz.attribution.intervals import Interval
-from hrnet_viz.attribution.sanity import Sanity
-from recipes.faithfulness.study import Faithfulness, Measure
-from recipes.faithfulness.words import compare, conclude, find_best
+from hrnet_viz.attribution.checks import Sanity
+from hrnet_viz.attribution.truth_table import Interval, TruthTable
+from recipes.faithfulness.report import compare, conclude, find_best
+from recipes.faithfulness.study import Faithfulness
 
 METHODS, SITES, N = ("gradcam", "layercam"), ("stage4.1.branch0", "stage4.1.branch1", "stage4.1.branch2"), 60
 
@@ -26,7 +26,7 @@ def table(means, *, n=N, chance=0.25, shared=None, left=(0.0, 0.0)):
         METHODS[: len(means)],
         SITES[: len(means[0])],
         (4, 8, 16)[: len(means[0])],
-        (Measure("pointing", "hits", chance, values),),
+        (TruthTable("pointing", chance, METHODS[: len(means)], SITES[: len(means[0])], values),),
         Sanity(METHODS[: len(means)], SITES, ("stem",), similarity, (), (), 0),
         {},
     )
@@ -79,7 +79,7 @@ def test_the_best_of_bad_ones_is_not_called_good():
 
 def test_equal_numbers_of_every_photo_are_chance_and_a_tie():
     found = table([[0.25, 0.25, 0.25], [0.25, 0.25, 0.25]])
-    found.measures[0].per_photo.fill_(0.25 + 1e-7)  # not a quarter to the last bit, as means of float32 are
+    found.measures[0].values.fill_(0.25 + 1e-7)  # not a quarter to the last bit, as means of float32 are
     sites, _, cells, _ = conclude(found)
     assert "the resolutions cannot be told apart" in sites
     assert "0 of 6 combinations are above chance" in cells
@@ -87,11 +87,11 @@ def test_equal_numbers_of_every_photo_are_chance_and_a_tie():
 
 def test_what_is_not_defined_is_said():
     found = table([[0.5, 0.9, 0.5], [0.5, 0.9, 0.5]])
-    found.measures[0].per_photo[:, 0] = torch.nan
+    found.measures[0].values[:, 0] = torch.nan
     sites, _, cells, _ = conclude(found)
     assert "ahead of stage4.1.branch2 (stride 16); not defined: stage4.1.branch0 (stride 4)." in sites
     assert "2 not defined (Grad-CAM at stage4.1.branch0, LayerCAM at stage4.1.branch0)" in cells
-    found.measures[0].per_photo[:] = torch.nan
+    found.measures[0].values[:] = torch.nan
     assert conclude(found)[0] == "pointing: 0 photos are too few for a conclusion."
     assert find_best(torch.full((2, 3), torch.nan)).best is None
 

@@ -13,7 +13,7 @@ from hrnet_viz.network import hrnet
 from hrnet_viz.photos.folder import list_classes
 from hrnet_viz.photos.photo import Photo
 from hrnet_viz.photos.preparation import Preparation, prepare
-from recipes.faithfulness.class_folders import match_classes
+from recipes.class_folders import match_classes
 from recipes.teaching_net.__main__ import main
 from recipes.teaching_net.evaluate import (
     expected_calibration_error,
