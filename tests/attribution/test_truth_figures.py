@@ -14,9 +14,9 @@ from hrnet_viz.attribution.truth_figures import (
     drop_dots,
     pointing_dots,
     sanity_curves,
+    site_colour_of,
 )
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR, STEM_COLOUR
-from hrnet_viz.canvas.dots import site_colour_of
 from tests.nets.made_trace import axes_called, complain_about_words, words_of
 
 METHODS = ("gradcam", "gradcam++", "xgradcam", "hirescam", "layercam")
