@@ -22,9 +22,9 @@ from .interventions.edits import Scale as Scale
 from .interventions.edits import Zero as Zero
 from .interventions.sweep import sweep as sweep
 from .interventions.sweep_table import Sweep as Sweep
+from .network.batchnorm import update_batchnorm as update_batchnorm
 from .network.net import HRNet as HRNet
 from .network.net import hrnet as hrnet
-from .network.settling import settle_norms as settle_norms
 from .network.variants import VARIANTS as VARIANTS
 from .photos.photo import Photo as Photo
 from .photos.photo import PhotoError as PhotoError

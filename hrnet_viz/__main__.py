@@ -95,7 +95,7 @@ def _diagram(given: argparse.Namespace) -> None:
     from hrnet_viz import figures
 
     whole_net = given.detail in ("stages", "modules")
-    draw: Any = figures.diagram if whole_net else figures.exchange_diagram
+    draw: Any = figures.network_diagram if whole_net else figures.exchange_diagram
     drawn = draw(
         given.variant, **({"detail": given.detail} if whole_net else {"module": given.detail}), theme=given.theme
     )
@@ -136,7 +136,8 @@ def _net(given: argparse.Namespace) -> HRNet:
 
 def _photo(source: str) -> Photo:
     from hrnet_viz.photos.reading import read_image
-    from hrnet_viz.photos.samples import photo, photo_names
+    from hrnet_viz.photos.samples import names as photo_names
+    from hrnet_viz.photos.samples import photo
 
     return photo(source) if source in photo_names() and not Path(source).exists() else read_image(source)
 

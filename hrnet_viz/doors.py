@@ -28,11 +28,11 @@ WAYS = {
     "Contributions": "hv.exchanges.contributions(net, photo) makes one",
     "FirstOrder": "hv.interventions.first_order(net, photo) makes one",
     "PairEffects": "hv.interventions.pairs(net, photo, sites) makes one",
-    "Statistics": "hv.activations.measure_sites(trace) makes one",
+    "Statistics": "hv.activations.statistics(trace) makes one",
     "Sanity": "hv.attribution.sanity_check(net, photo) makes one",
     "Pointing": "hv.attribution.pointing_game(net, photos, classes) makes one",
     "EffectiveField": "hv.receptive_fields.effective(net, photo, site) makes one",
-    "HeadChoice": "hv.heads.compare_heads(net) makes a list of them",
+    "HeadChoice": "hv.heads.choices(net) makes a list of them",
     "Curves": "hv.attribution.deletion(net, cams).values() are such",
 }
 """What functions take -> how to get it."""

@@ -165,7 +165,7 @@ def describe(prediction: Prediction, photo: Photo | None = None, *, k: int = 3) 
 
 def _outside(name: str, classes: int) -> str:
     """What can be said truthfully: a sample's name tells what it shows, a file's name perhaps not."""
-    from hrnet_viz.photos.samples import photo_names
+    from hrnet_viz.photos.samples import names as photo_names
 
     if name in photo_names():
         return f"{name} is outside the {classes} trained classes"

@@ -150,7 +150,7 @@ WRITES = [scale_as_for_imshow, take_amounts, turn_signs, turn_upside_down, sort_
 READERS = {
     "ablate": lambda net, trace: hv.ablate(net, trace, PATH),
     "shares": lambda net, trace: hv.exchanges.shares(trace),
-    "statistics": lambda net, trace: hv.activations.measure_sites(trace),
+    "statistics": lambda net, trace: hv.activations.statistics(trace),
     "running sums": lambda net, trace: trace.running_sums("stage4.0.sum0"),
     "figure of an exchange": lambda net, trace: hv.figures.exchange_steps(trace, "stage4.0.sum0"),
     "figure of a head": lambda net, trace: hv.figures.head_steps(trace),
@@ -235,7 +235,7 @@ RESULTS = {
     "first order": lambda net, trace: hv.interventions.first_order(net, trace, "stage4.0.fuse0<-*"),
     "field": lambda net, trace: hv.receptive_fields.theoretical(net, "stage2.0.branch0"),
     "effective field": lambda net, trace: hv.receptive_fields.effective(net, trace, "stage2.0.branch0"),
-    "statistics": lambda net, trace: hv.activations.measure_sites(trace),
+    "statistics": lambda net, trace: hv.activations.statistics(trace),
     "plan": lambda net, trace: net.plan,
     "net": lambda net, trace: net,
     "prediction": lambda net, trace: hv.predict(net, trace.input),

@@ -80,7 +80,7 @@ def test_statistics_and_contributions_of_channels(net, trace):
     with torch.no_grad():
         tensors = {SITE: edited[SITE].clone()}
     tensors[SITE][:, 5] = 0
-    measured = hv.activations.measure_sites(hv.Trace(net.plan, X, tensors), [f"{SITE}[3,5]", f"{SITE}[3]"])
+    measured = hv.activations.statistics(hv.Trace(net.plan, X, tensors), [f"{SITE}[3,5]", f"{SITE}[3]"])
     assert [one.site.name for one in measured.sites] == [f"{SITE}[3,5]", f"{SITE}[3]"]
     assert measured[f"{SITE}[3,5]"].dead == (5,)
     assert measured[f"{SITE}[3,5]"].dead_share == 0.5
@@ -133,7 +133,7 @@ def test_a_wrong_one_is_a_sentence(net, trace, site, sentence):
         lambda net, trace: hv.run(net, X, keep=f"{SITE}[3]"),
         lambda net, trace: trace.running_sums("stage4.0.sum0[3]"),
         lambda net, trace: hv.receptive_fields.theoretical(net, f"{SITE}[3]"),
-        lambda net, trace: hv.figures.branches(trace, f"{SITE}[3]"),
+        lambda net, trace: hv.figures.branch_maps(trace, f"{SITE}[3]"),
     ],
 )
 def test_where_a_whole_site_is_needed_channels_are_refused(net, trace, use):

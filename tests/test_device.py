@@ -47,7 +47,7 @@ CALLS = {
         (t := hv.trace(net, photos, grad=True))["logits"][:, 3].sum(), t[PATH]
     )[0],
     "statistics": lambda net, photos: torch.tensor(
-        hv.activations.measure_sites(hv.trace(net, photos))["stage4.1.out0"].energy
+        hv.activations.statistics(hv.trace(net, photos))["stage4.1.out0"].energy
     ),
     "shares": lambda net, photos: hv.exchanges.shares(hv.trace(net, photos)).matrix("stage4.1", "energy"),
     "contributions": lambda net, photos: hv.exchanges.contributions(net, photos, "cat").matrix("stage4.1"),

@@ -1,1 +1,1 @@
-from .statistics import measure_sites as measure_sites
+from .statistics import statistics as statistics

@@ -66,10 +66,10 @@ class Statistics:
         for entry in self.sites:
             if entry.site.name == str(name):
                 return entry
-        raise SiteError(f"There are no statistics of {quote(name)} here; ask for them: measure_sites(trace, [...]).")
+        raise SiteError(f"There are no statistics of {quote(name)} here; ask for them: statistics(trace, [...]).")
 
 
-def measure_sites(trace: Trace, sites: str | Site | Iterable[str | Site] | None = None) -> Statistics:
+def statistics(trace: Trace, sites: str | Site | Iterable[str | Site] | None = None) -> Statistics:
     """Measure energy, sparsity and dead channels per site, over all photos of a trace together.
 
     Args:

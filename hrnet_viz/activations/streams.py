@@ -31,7 +31,7 @@ TRUE_SIZE = 0.5  # how large the lower row of maps is, the finest one compared w
 PER_ROW = 6  # maps of a life in one row
 
 
-def branches(
+def branch_maps(
     trace: Trace,
     module: str,
     *,
@@ -92,7 +92,7 @@ def branches(
     return picture
 
 
-def life_of_branch(
+def branch_life(
     trace: Trace,
     branch: int = 0,
     *,

@@ -50,18 +50,18 @@ PANELS = (
 )
 
 
-def summary(statistics: Statistics, *, theme: Theme | None = None) -> Picture:
+def activation_summary(statistics: Statistics, *, theme: Theme | None = None) -> Picture:
     """Draw energy, sparsity and dead channels over the depth, a line per branch in its colour.
 
     Args:
-        statistics: what ``measure_sites(trace)`` gives.
+        statistics: what ``statistics(trace)`` gives.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
         ValueError: statistics of no site at all.
     """
     if not statistics.sites:
-        raise ValueError("These statistics hold no site; measure_sites(trace) measures all that a trace kept.")
+        raise ValueError("These statistics hold no site; statistics(trace) measures all that a trace kept.")
     columns = list(dict.fromkeys(name_column(entry.site) for entry in statistics.sites))
     with new_picture(
         WIDTH,

@@ -172,7 +172,7 @@ def sanity_curves(sanity: Sanity, *, theme: Theme | None = None) -> Picture:
         WIDTH,
         3.0 * down + 0.3,
         theme,
-        title="The sanity check: what is left of a map when the net is randomised, from the logits to the stem",
+        title="The sanity check: what is left of a map when the net forgets, from the logits to the stem",
         caption=(
             f"Rank correlation with the map of the net {AS_GIVEN}, mean of {len(sanity.photos)} photos; bands are 95% "
             "intervals. From left to right one more part of the net has random weights. A line that stays high belongs "

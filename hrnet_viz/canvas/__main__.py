@@ -10,7 +10,7 @@ from pathlib import Path
 from hrnet_viz.arguments import end_quietly_in_pipes, place
 from hrnet_viz.canvas.colours import THEMES
 from hrnet_viz.canvas.diagrams.drawn import Diagram
-from hrnet_viz.canvas.drawing import diagram, exchange_diagram
+from hrnet_viz.canvas.drawing import exchange_diagram, network_diagram
 
 VARIANT = "hrnet_w18"
 MODULE = "stage4.1"
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for name, drawn in readme_diagrams():
         sys.stdout.write(f"{drawn.save(folder / f'{name}.png')}\n")
-    sys.stdout.write(f"{diagram(VARIANT, theme='light').save(folder / f'{VARIANT}_modules.svg')}\n")
+    sys.stdout.write(f"{network_diagram(VARIANT, theme='light').save(folder / f'{VARIANT}_modules.svg')}\n")
     return 0
 
 
@@ -34,8 +34,8 @@ def readme_diagrams() -> Iterator[tuple[str, Diagram]]:
     """Give each diagram with the name of its file: light ones without, dark ones with "_dark" at the end."""
     for theme in THEMES:
         ending = "_dark" if theme == "dark" else ""
-        yield f"{VARIANT}_stages{ending}", diagram(VARIANT, detail="stages", theme=theme)
-        yield f"{VARIANT}_modules{ending}", diagram(VARIANT, theme=theme)
+        yield f"{VARIANT}_stages{ending}", network_diagram(VARIANT, detail="stages", theme=theme)
+        yield f"{VARIANT}_modules{ending}", network_diagram(VARIANT, theme=theme)
         yield f"{VARIANT}_exchange{ending}", exchange_diagram(VARIANT, MODULE, theme=theme)
 
 

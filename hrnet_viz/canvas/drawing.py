@@ -1,7 +1,7 @@
 """The one diagram: a net as depth, left to right, by resolution, top to bottom.
 
-``diagram`` draws a whole net, by stages or by modules; ``exchange_diagram`` opens up what happens at the end of one
-module. Both lay the picture out themselves; Graphviz only draws it.
+``network_diagram`` draws a whole net, by stages or by modules; ``exchange_diagram`` opens up what happens at the end of
+one module. Both lay the picture out themselves; Graphviz only draws it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hrnet_viz.canvas.diagrams.marks import Marks
 
 
-def diagram(
+def network_diagram(
     net: HRNet | str,
     *,
     detail: Detail = "modules",
@@ -86,12 +86,12 @@ def exchange_diagram(
     Args:
         net: the net, or the name of a variant.
         module: "stage3.1", or any site in that module.
-        size: as in ``diagram``.
-        theme: as in ``diagram``.
-        values: as in ``diagram``; a path shows its number or picture before it enters the sum.
-        name: as in ``diagram``.
-        limits: as in ``diagram``.
-        title: as in ``diagram``.
+        size: as in ``network_diagram``.
+        theme: as in ``network_diagram``.
+        values: as in ``network_diagram``; a path shows its number or picture before it enters the sum.
+        name: as in ``network_diagram``.
+        limits: as in ``network_diagram``.
+        title: as in ``network_diagram``.
 
     Raises:
         SiteError: the net has no such module, or a value is for a site that it does not have.

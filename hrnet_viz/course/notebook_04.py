@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.course.core import Exercise
-from hrnet_viz.heads.table import list_head
+from hrnet_viz.heads.table import table as head_table
 from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.runner import run
 from hrnet_viz.tracing import Trace, evaluating
@@ -24,7 +24,7 @@ def _biased(net: HRNet) -> set[str]:
 def _shapes() -> Shapes:
     """Shapes of hrnet_w32's head for a photo of 224 px: four incre, three down, final, pool."""
     with torch.device("meta"):
-        parts = {part.site: part.shape for part in list_head(hrnet("hrnet_w32"))}
+        parts = {part.site: part.shape for part in head_table(hrnet("hrnet_w32"))}
     incre, down = [f"head.incre{b}" for b in range(4)], [f"head.down{b}" for b in range(3)]
     return tuple(parts[site] for site in (*incre, *down, "head.final", "head.pool"))
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from hrnet_viz.photos.photo import Photo, PhotoError
 from hrnet_viz.photos.preparation import Preparation, prepare, read_photos
+from hrnet_viz.photos.samples import names as photo_names
 from hrnet_viz.photos.samples import photo as sample_photo
-from hrnet_viz.photos.samples import photo_names
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

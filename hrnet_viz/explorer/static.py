@@ -77,12 +77,12 @@ def _draw_head(scene: Scene) -> Picture:
 
 
 def _draw_branches(scene: Scene) -> Picture:
-    from hrnet_viz.activations.streams import branches
+    from hrnet_viz.activations.streams import branch_maps
 
     total = nearest_sum(scene.trace.plan, scene.site)
     show = scene.choices["channel"] if scene.choices["show"] == "channel" else scene.choices["show"]
     after: Literal["branches", "exchange"] = "exchange" if scene.site.kind == "fuse_out" else "branches"
-    return branches(scene.trace, f"stage{total.stage}.{total.module}", after=after, show=show, **scene.options)
+    return branch_maps(scene.trace, f"stage{total.stage}.{total.module}", after=after, show=show, **scene.options)
 
 
 def _draw_exchange(scene: Scene) -> Picture:

@@ -1,8 +1,8 @@
 from hrnet_viz.activations.maps import channel_grid as channel_grid
 from hrnet_viz.activations.points import point_answers as point_answers
-from hrnet_viz.activations.streams import branches as branches
-from hrnet_viz.activations.streams import life_of_branch as life_of_branch
-from hrnet_viz.activations.summary import summary as summary
+from hrnet_viz.activations.streams import branch_life as branch_life
+from hrnet_viz.activations.streams import branch_maps as branch_maps
+from hrnet_viz.activations.summary import activation_summary as activation_summary
 from hrnet_viz.attribution.chain import cam_chain as cam_chain
 from hrnet_viz.attribution.figures import cam_classes as cam_classes
 from hrnet_viz.attribution.figures import cam_depth as cam_depth
@@ -14,8 +14,8 @@ from hrnet_viz.attribution.truth_figures import pointing_dots as pointing_dots
 from hrnet_viz.attribution.truth_figures import sanity_curves as sanity_curves
 from hrnet_viz.canvas.diagrams.drawn import Diagram as Diagram
 from hrnet_viz.canvas.dot import DotNotFound as DotNotFound
-from hrnet_viz.canvas.drawing import diagram as diagram
 from hrnet_viz.canvas.drawing import exchange_diagram as exchange_diagram
+from hrnet_viz.canvas.drawing import network_diagram as network_diagram
 from hrnet_viz.canvas.style import Picture as Picture
 from hrnet_viz.canvas.style import use_theme as use_theme
 from hrnet_viz.exchanges.autograd import autograd_graph as autograd_graph

@@ -1,2 +1,3 @@
-from .choices import compare_heads as compare_heads
-from .table import list_head as list_head
+from .choices import HeadChoice as HeadChoice
+from .choices import choices as choices
+from .table import table as table

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hrnet_viz.heads.table import list_head
+from hrnet_viz.heads.table import table as head_table
 from hrnet_viz.network.counts import Count
 from hrnet_viz.photos.preparation import check_size
 
@@ -51,7 +51,7 @@ class HeadChoice:
     count: Count
 
 
-def compare_heads(net: HRNet, height: int = 224, width: int = 224) -> tuple[HeadChoice, ...]:
+def choices(net: HRNet, height: int = 224, width: int = 224) -> tuple[HeadChoice, ...]:
     """Describe V1, V2, V2p and the classification head for the streams of one net.
 
     Args:
@@ -69,7 +69,7 @@ def compare_heads(net: HRNet, height: int = 224, width: int = 224) -> tuple[Head
             f"The heads of a photo of {height} x {width} px were asked for; the coarsest level of V2p has stride 64, "
             f"so each side needs at least {SMALLEST_SIDE} px."
         )
-    table = list_head(net, height, width)
+    table = head_table(net, height, width)
     widths = net.variant.widths
     sizes = [part.size for part in table.parts if part.planes is not None]
     streams = tuple((channels, *size) for channels, size in zip(widths, sizes, strict=True) if size)

@@ -44,7 +44,7 @@ def head_choices(choices: Sequence[HeadChoice], *, theme: Theme | None = None) -
     A block is as high as its map has rows, and as wide as the root of the number of its channels.
 
     Args:
-        choices: what ``analysis.head_choices.compare_heads`` gives.
+        choices: what ``hv.heads.choices`` gave.
         theme: "light" or "dark"; the default theme if None.
     """
     panel = HEADING + BODY + FOOT

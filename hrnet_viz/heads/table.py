@@ -109,7 +109,7 @@ class HeadTable:
         )
 
 
-def list_head(net: HRNet, height: int = 224, width: int = 224) -> HeadTable:
+def table(net: HRNet, height: int = 224, width: int = 224) -> HeadTable:
     """List the parts of a classification head.
 
     Args:

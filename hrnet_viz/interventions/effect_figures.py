@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hrnet_viz.canvas.drawing import diagram
+from hrnet_viz.canvas.drawing import network_diagram
 from hrnet_viz.canvas.matrices import matrices_picture
 from hrnet_viz.canvas.sources import count
 from hrnet_viz.canvas.style import (
@@ -68,7 +68,9 @@ def effect_diagram(
             "effect_bars shows channels and modules."
         )
     name = MEANING.get(column, column)
-    return diagram(net, values=dict(means), name=name, theme=theme, title=_title(sweep) if title is None else title)
+    return network_diagram(
+        net, values=dict(means), name=name, theme=theme, title=_title(sweep) if title is None else title
+    )
 
 
 def effect_matrices(sweep: Sweep, column: str = "effect", *, theme: Theme | None = None) -> Picture:

@@ -1,1 +1,1 @@
-from .samples import photo_names as photo_names
+from .samples import names as names

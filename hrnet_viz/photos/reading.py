@@ -154,7 +154,7 @@ def _read_path(given: str) -> NDArray[np.uint8]:
 
 def _suggest(given: str) -> str:
     """What to do about a missing file: a sample of that name, or files of the same folder with nearly that name."""
-    from hrnet_viz.photos.samples import photo_names
+    from hrnet_viz.photos.samples import names as photo_names
 
     if given in photo_names():
         return f'The sample of that name is photo("{given}").'

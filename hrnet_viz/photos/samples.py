@@ -49,7 +49,7 @@ SAMPLES = {
 }
 
 
-def photo_names() -> tuple[str, ...]:
+def names() -> tuple[str, ...]:
     """Names of the sample photos, the cat first."""
     return tuple(SAMPLES)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hrnet_viz.files import check_place, write_whole
 from hrnet_viz.network import hrnet
-from hrnet_viz.network.settling import settle_norms
+from hrnet_viz.network.batchnorm import update_batchnorm
 from hrnet_viz.photos.folder import PhotoFolder, list_classes
 from hrnet_viz.photos.preparation import Preparation
 from recipes.teaching_net.evaluate import expected_calibration_error, fit_temperature, normalise, predict
@@ -81,7 +81,7 @@ def export_weights(
         raise ValueError(f"'{checkpoint}' has the classes {classes}, the folder '{folder}' {trained.classes}.")
     if norm_photos:
         old = {name: value.clone() for name, value in net.named_buffers()}
-        settle_norms(net, _draw_batches(trained, recipe, norm_photos, norm_sizes, log))
+        update_batchnorm(net, _draw_batches(trained, recipe, norm_photos, norm_sizes, log))
         for name, value in net.named_buffers():
             value.copy_(old[name].lerp(value, norm_share) if value.is_floating_point() else old[name])
     weights = {name: _store(value) for name, value in net.state_dict().items()}

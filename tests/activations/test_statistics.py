@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hrnet_viz.activations.statistics import check_sample, energy_map, measure_sites, rank_channels
+from hrnet_viz.activations.statistics import check_sample, energy_map, rank_channels, statistics
 from hrnet_viz.sites import SiteError
 from hrnet_viz.tracing import Trace
 from tests.nets.made_trace import made_trace
@@ -25,7 +25,7 @@ def test_numbers_of_one_site(made):
     values = torch.zeros(2, 16, 16, 16)
     values[0, 3] = 2.0
     values[1, 5, :8] = -4.0
-    entry = measure_sites(put(made, stage2__0__branch0=values), "stage2.0.branch0").sites[0]
+    entry = statistics(put(made, stage2__0__branch0=values), "stage2.0.branch0").sites[0]
     assert entry.site.name == "stage2.0.branch0"
     assert entry.energy == pytest.approx((4 * 256 + 16 * 128) / (2 * 16 * 256))
     assert entry.mean == pytest.approx(0.0)
@@ -39,51 +39,51 @@ def test_numbers_of_one_site(made):
 def test_a_channel_is_alive_when_any_photo_wakes_it(made):
     values = torch.zeros(2, 16, 16, 16)
     values[1, 0, 15, 15] = 1e-30
-    entry = measure_sites(put(made, stage2__0__branch0=values), "stage2.0.branch0").sites[0]
+    entry = statistics(put(made, stage2__0__branch0=values), "stage2.0.branch0").sites[0]
     assert entry.dead == tuple(range(1, 16))
     assert entry.sparsity < 1
 
 
 def test_half_precision_does_not_overflow(made):
     values = torch.full((2, 16, 16, 16), 60000.0, dtype=torch.float16)
-    entry = measure_sites(put(made, stage2__0__branch0=values), "stage2.0.branch0").sites[0]
+    entry = statistics(put(made, stage2__0__branch0=values), "stage2.0.branch0").sites[0]
     assert entry.energy == pytest.approx(float(values[0, 0, 0, 0]) ** 2)
 
 
 def test_measures_what_comes_out_of_relu_unless_told_otherwise(made):
-    statistics = measure_sites(made)
-    assert (statistics.owner, statistics.photos) == ("hrnet_w18_small_v1", 2)
-    assert [entry.site.name for entry in statistics.sites] == [
+    found = statistics(made)
+    assert (found.owner, found.photos) == ("hrnet_w18_small_v1", 2)
+    assert [entry.site.name for entry in found.sites] == [
         site.name for site in made.sites if site.kind not in ("fuse_path", "fuse_sum", "logits") and site.stride
     ]
-    assert all(entry.negative == 0 for entry in statistics.sites)
-    assert {entry.site.kind for entry in measure_sites(made, "stage2.0.fuse*").sites} == {"fuse_path"}
+    assert all(entry.negative == 0 for entry in found.sites)
+    assert {entry.site.kind for entry in statistics(made, "stage2.0.fuse*").sites} == {"fuse_path"}
 
 
 def test_negative_share_of_a_sum_is_what_its_relu_removes(made):
-    before = measure_sites(made, "stage3.0.sum1").sites[0]
-    after = measure_sites(made, "stage3.0.out1").sites[0]
+    before = statistics(made, "stage3.0.sum1").sites[0]
+    after = statistics(made, "stage3.0.out1").sites[0]
     zeros = float((made["stage3.0.sum1"] == 0).double().mean())
     assert after.sparsity == pytest.approx(before.negative + zeros)
 
 
 def test_pooled_numbers_and_logits_can_be_measured_too(made):
-    entry = measure_sites(made, ["head.pool", "logits"])["logits"]
+    entry = statistics(made, ["head.pool", "logits"])["logits"]
     assert entry.highest == pytest.approx(float(made["logits"].max()))
 
 
 def test_results_are_found_by_site(made):
-    statistics = measure_sites(made, ["stem", "stage1"])
-    assert statistics["stage1"].site.channels == made["stage1"].shape[1]
-    with pytest.raises(KeyError, match=r"no statistics of 'stage2.0.out0' here; ask for them: measure_sites"):
-        statistics["stage2.0.out0"]
+    found = statistics(made, ["stem", "stage1"])
+    assert found["stage1"].site.channels == made["stage1"].shape[1]
+    with pytest.raises(KeyError, match=r"no statistics of 'stage2.0.out0' here; ask for them: statistics"):
+        found["stage2.0.out0"]
 
 
 def test_unknown_and_missing_sites_are_answered_in_sentences(made):
     with pytest.raises(SiteError, match="does not have it"):
-        measure_sites(made, "stage9.0.branch0")
+        statistics(made, "stage9.0.branch0")
     with pytest.raises(SiteError, match="this trace did not keep it"):
-        measure_sites(made_trace(size=64, drop=("stem",)), "stem")
+        statistics(made_trace(size=64, drop=("stem",)), "stem")
 
 
 def test_energy_map_is_the_root_of_the_mean_square_over_channels():

@@ -4,15 +4,15 @@ import pytest
 from matplotlib.colors import to_hex
 
 import hrnet_viz as hv
-from hrnet_viz.activations.statistics import Statistics, measure_sites
-from hrnet_viz.activations.summary import name_column, name_part, summary
+from hrnet_viz.activations.statistics import Statistics
+from hrnet_viz.activations.summary import activation_summary, name_column, name_part
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR, STEM_COLOUR
 from tests.nets.made_trace import axes_called, made_trace, words_of
 
 
-@pytest.fixture(scope="module")
-def statistics():
-    return measure_sites(made_trace())
+@pytest.fixture(scope="module", name="statistics")
+def made_statistics():
+    return hv.activations.statistics(made_trace())
 
 
 def points_of(axes):
@@ -22,7 +22,7 @@ def points_of(axes):
 
 
 def test_three_panels_over_the_same_depth(statistics):
-    picture = summary(statistics)
+    picture = activation_summary(statistics)
     panels = picture.axes
     assert [axes.get_label() for axes in panels] == ["energy", "sparsity", "dead channels"]
     assert len({axes.get_xlim() for axes in panels}) == 1
@@ -35,7 +35,7 @@ def test_three_panels_over_the_same_depth(statistics):
 )
 def test_every_number_is_there(statistics, panel, value):
     columns = list(dict.fromkeys(name_column(entry.site) for entry in statistics.sites))
-    points = points_of(axes_called(summary(statistics), panel)[0])
+    points = points_of(axes_called(activation_summary(statistics), panel)[0])
     for entry in statistics.sites:
         place = (columns.index(name_column(entry.site)), getattr(entry, value), expected_colour(entry.site))
         assert place in points, entry.site
@@ -48,7 +48,7 @@ def expected_colour(site):
 
 
 def test_lines_run_forward_only(statistics):
-    for axes in summary(statistics).axes:
+    for axes in activation_summary(statistics).axes:
         for line in axes.lines:
             assert list(line.get_xdata()) == sorted(line.get_xdata())
 
@@ -62,20 +62,25 @@ def test_depths_and_parts_are_named():
 
 
 def test_words_on_the_axes(statistics):
-    words = [text for text, _ in words_of(summary(statistics))]
+    words = [text for text, _ in words_of(activation_summary(statistics))]
     for word in ("stem, stage 1", "stage 2", "stage 3", "stage 4", "head", "2.0", "3.0", "4.0", "incre", "branch 3"):
         assert word in words
 
 
 def test_names_of_steps_step_aside_in_a_deep_net():
-    words = [text for text, _ in words_of(summary(measure_sites(made_trace("hrnet_w18", size=64, photos=1))))]
+    words = [
+        text
+        for text, _ in words_of(
+            activation_summary(hv.activations.statistics(made_trace("hrnet_w18", size=64, photos=1)))
+        )
+    ]
     assert "\ndown" in words
     assert "3.3" in words
 
 
 def test_alt_text_tells_the_extremes(statistics):
     most = max(statistics.sites, key=lambda entry: entry.energy)
-    alt = summary(statistics).alt
+    alt = activation_summary(statistics).alt
     assert f"at {most.site.name}; values that are 0 from" in alt
     assert "over 2 photos" in alt
     assert alt.startswith(
@@ -86,10 +91,13 @@ def test_alt_text_tells_the_extremes(statistics):
 def test_dead_channels_are_counted_in_words():
     trace = made_trace(size=64)
     values = trace["stage2.0.out0"].clone()
-    assert "none is 0 at every place" in summary(measure_sites(trace, ["stem", "stage2.0.out0"])).caption
+    assert (
+        "none is 0 at every place"
+        in activation_summary(hv.activations.statistics(trace, ["stem", "stage2.0.out0"])).caption
+    )
     values[:, [1, 4, 9]] = 0
     dead = type(trace)(trace.plan, trace.input, {**trace, "stage2.0.out0": values}, trace.photos, trace.classes)
-    picture = summary(measure_sites(dead, ["stem", "stage2.0.out0"]))
+    picture = activation_summary(hv.activations.statistics(dead, ["stem", "stage2.0.out0"]))
     assert "3 are 0 at every place of every photo" in picture.caption
     assert "most dead channels at stage2.0.out0, 3 of 16" in picture.alt
 
@@ -97,14 +105,14 @@ def test_dead_channels_are_counted_in_words():
 def test_a_site_without_any_energy_is_drawn_on_a_plain_scale():
     trace = made_trace(size=64)
     silent = type(trace)(trace.plan, trace.input, {**trace, "stem": trace["stem"] * 0}, trace.photos, trace.classes)
-    assert axes_called(summary(measure_sites(silent)), "energy")[0].get_yscale() == "linear"
+    assert axes_called(activation_summary(hv.activations.statistics(silent)), "energy")[0].get_yscale() == "linear"
 
 
 def test_no_site_at_all_is_refused():
-    with pytest.raises(ValueError, match=r"hold no site; measure_sites\(trace\) measures"):
-        summary(Statistics("hrnet_w18", 1, ()))
+    with pytest.raises(ValueError, match=r"hold no site; statistics\(trace\) measures"):
+        activation_summary(Statistics("hrnet_w18", 1, ()))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_looks_as_it_did(statistics, golden_figure, theme):
-    golden_figure(f"summary_{theme}", summary(statistics, theme=theme))
+    golden_figure(f"summary_{theme}", activation_summary(statistics, theme=theme))

@@ -19,13 +19,13 @@ torch.manual_seed(0)
 net = hv.hrnet("hrnet_w18_small_v1", num_outputs=3).eval()
 trace = hv.trace(net, torch.randn(1, 3, 64, 64))
 pictures = {
-    "modules": hv.figures.diagram("hrnet_w18"),
-    "values": hv.figures.diagram(net, values={"stage4.0.branch1": -1.25}, name="effect", theme="dark"),
+    "modules": hv.figures.network_diagram("hrnet_w18"),
+    "values": hv.figures.network_diagram(net, values={"stage4.0.branch1": -1.25}, name="effect", theme="dark"),
     "exchange diagram": hv.figures.exchange_diagram("hrnet_w18", "stage3.0"),
     "autograd": hv.figures.autograd_graph(net, "stage3.0", output=1),
-    "branches": hv.figures.branches(trace, "stage4.0"),
+    "branches": hv.figures.branch_maps(trace, "stage4.0"),
     "exchange": hv.figures.exchange_steps(trace, "stage4.0.sum1"),
-    "summary": hv.figures.summary(hv.activations.measure_sites(trace)),
+    "summary": hv.figures.activation_summary(hv.activations.statistics(trace)),
 }
 for name, picture in pictures.items():
     (folder / f"{name}.png").write_bytes(picture.png())

@@ -11,7 +11,7 @@ from PIL import Image
 from hrnet_viz.canvas import dot
 from hrnet_viz.canvas.diagrams.render import Line
 from hrnet_viz.canvas.dot import DotNotFound, find_dot, run_dot
-from hrnet_viz.canvas.drawing import diagram
+from hrnet_viz.canvas.drawing import network_diagram
 from hrnet_viz.exchanges.autograd import autograd_graph
 
 SHELL = shutil.which("sh")
@@ -82,7 +82,7 @@ def test_without_any_the_sentence_says_how_to_get_one(bare_machine):
 
 
 def test_without_any_the_diagrams_are_drawn_all_the_same(bare_machine):
-    drawn = diagram("hrnet_w18")
+    drawn = network_diagram("hrnet_w18")
     assert 'width="960pt" height="540pt"' in drawn.svg()
     assert Image.open(io.BytesIO(drawn.png(dpi=36))).size == (480, 270)
 

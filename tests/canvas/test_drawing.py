@@ -15,7 +15,7 @@ from hrnet_viz.canvas.colours import BRANCH_COLOURS, contrast
 from hrnet_viz.canvas.diagrams.drawn import Diagram
 from hrnet_viz.canvas.diagrams.geometry import text_width
 from hrnet_viz.canvas.diagrams.overlay import THICKEST, THINNEST, number_text, read_values
-from hrnet_viz.canvas.drawing import diagram, exchange_diagram
+from hrnet_viz.canvas.drawing import exchange_diagram, network_diagram
 from hrnet_viz.network.variants import VARIANTS
 
 NODE = re.compile(r'^\t"?(?P<name>.*?)"? \[(?P<attributes>.*)\]$', re.MULTILINE)
@@ -39,7 +39,7 @@ def small():
 
 def drawings(net):
     stages = {site.stage for site in net.sites(kind="branch")}
-    yield from (diagram(net, detail=detail) for detail in ("stages", "modules"))
+    yield from (network_diagram(net, detail=detail) for detail in ("stages", "modules"))
     yield from (exchange_diagram(net, f"stage{stage}.0") for stage in stages)
 
 
@@ -73,11 +73,11 @@ def written(attributes):
 
 
 def test_source_of_modules(small, golden_text):
-    golden_text("diagram_small_v1_modules", diagram(small).source)
+    golden_text("diagram_small_v1_modules", network_diagram(small).source)
 
 
 def test_source_of_stages_in_the_dark(w18, golden_text):
-    golden_text("diagram_w18_stages_dark", diagram(w18, detail="stages", size=(160, 256), theme="dark").source)
+    golden_text("diagram_w18_stages_dark", network_diagram(w18, detail="stages", size=(160, 256), theme="dark").source)
 
 
 def test_source_of_an_exchange(w18, golden_text):
@@ -86,11 +86,15 @@ def test_source_of_an_exchange(w18, golden_text):
 
 def test_source_with_values(small, golden_text):
     values = {site.name: (site.channels - 60) / 40 for site in small.sites(stage=3)}
-    golden_text("diagram_small_v1_values", diagram(small, values=values, name="channels").source)
+    golden_text("diagram_small_v1_values", network_diagram(small, values=values, name="channels").source)
 
 
 def test_a_variant_name_draws_what_its_net_draws(w18):
-    assert diagram("w18").source == diagram(w18).source == diagram(hrnet("hrnet_w18"), size=224).source
+    assert (
+        network_diagram("w18").source
+        == network_diagram(w18).source
+        == network_diagram(hrnet("hrnet_w18"), size=224).source
+    )
 
 
 # ---- the layout --------------------------------------------------------------------------------------------------
@@ -99,12 +103,12 @@ def test_a_variant_name_draws_what_its_net_draws(w18):
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_landmark_is_drawn(name):
     net = build(name)
-    assert not {"input", *net.plan.landmarks} - diagram(net).places.keys()
+    assert not {"input", *net.plan.landmarks} - network_diagram(net).places.keys()
 
 
 @pytest.mark.parametrize("detail", ["stages", "modules"])
 def test_rows_are_resolutions_and_streams_are_level(w18, detail):
-    places = diagram(w18, detail=detail).places
+    places = network_diagram(w18, detail=detail).places
     rows = {}
     for site in w18.sites():
         if site.name in places and site.kind in {"stem", "stage1", "branch", "fuse_sum", "fuse_out"}:
@@ -117,7 +121,7 @@ def test_rows_are_resolutions_and_streams_are_level(w18, detail):
 
 
 def test_depth_runs_from_left_to_right(w18):
-    places = diagram(w18).places
+    places = network_diagram(w18).places
     for site in w18.sites():
         for source in site.inputs:
             if source != "input" and site.stride is not None and site.kind != "fuse_path":
@@ -146,7 +150,7 @@ def test_nothing_overlaps_or_leaves_the_slide(name):
 @pytest.mark.parametrize("size", [(224, 224), (512, 1024), (33, 47)])
 @pytest.mark.parametrize("name", ["hrnet_w18", "hrnet_w64", "hrnet_w18_small_v1"])
 def test_text_fits_into_its_box(name, size):
-    for drawn in (diagram(name, size=size), exchange_diagram(name, "stage4.0", size=size)):
+    for drawn in (network_diagram(name, size=size), exchange_diagram(name, "stage4.0", size=size)):
         for site, attributes in nodes(drawn).items():
             for line, bold in written(attributes):
                 width = text_width(line, bold=bold) * float(attributes["fontsize"])
@@ -163,7 +167,7 @@ def test_text_is_readable_at_the_back_of_the_room(w18):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_text_stands_out(w18, theme):
     values = {site.name: site.channels - 60 for site in w18.sites() if site.kind != "fuse_path"}
-    for drawn in (diagram(w18, theme=theme, values=values), exchange_diagram(w18, "stage4.0", theme=theme)):
+    for drawn in (network_diagram(w18, theme=theme, values=values), exchange_diagram(w18, "stage4.0", theme=theme)):
         for site, attributes in nodes(drawn).items():
             fill = attributes.get("fillcolor", "none")
             if written(attributes) and fill != "none":
@@ -174,7 +178,7 @@ def test_text_stands_out(w18, theme):
 
 
 def test_colour_means_resolution(w18):
-    drawn = diagram(w18)
+    drawn = network_diagram(w18)
     for site in w18.sites(kind="branch"):
         assert nodes(drawn)[site.name]["color"] == BRANCH_COLOURS[site.branch]
     for path in w18.sites(kind="fuse_path", stage=4, module=1):
@@ -182,7 +186,7 @@ def test_colour_means_resolution(w18):
 
 
 def test_boxes_carry_channels_and_resolution(w18):
-    drawn = nodes(diagram(w18, size=(112, 224)))
+    drawn = nodes(network_diagram(w18, size=(112, 224)))
     assert [line for line, _ in written(drawn["stage3.0.branch2"])] == ["72 ch", "7×14"]
     assert [line for line, _ in written(drawn["head.final"])] == ["final", "2048 ch", "4×7"]
     assert [line for line, _ in written(drawn["input"])] == ["3 ch", "112×224"]
@@ -190,7 +194,7 @@ def test_boxes_carry_channels_and_resolution(w18):
 
 
 def test_stages_are_drawn_as_their_last_modules(w18):
-    places = diagram(w18, detail="stages").places
+    places = network_diagram(w18, detail="stages").places
     drawn = {site.name for site in w18.sites(kind="branch") if site.name in places}
     assert {name[:8] for name in drawn} == {"stage2.0", "stage3.3", "stage4.2"}
 
@@ -214,7 +218,7 @@ def test_an_exchange_is_named_by_its_module_or_a_site_in_it(w18):
 
 
 def test_the_pointer_is_told_address_published_name_and_value(w18):
-    drawn = diagram(w18, values={"stage3.1.fuse0<-2": 0.25}, name="share").svg()
+    drawn = network_diagram(w18, values={"stage3.1.fuse0<-2": 0.25}, name="share").svg()
     for site, told in (
         ("stage3.1.fuse0&lt;-2", "stage3.1.fuse0&lt;-2 (stage3.1.fuse_layers.0.2): 18 ch, 56×56; share 0.250"),
         ("stage3.1.branch0", "stage3.1.branch0 (stage3.1.branches.0): 18 ch, 56×56"),
@@ -223,7 +227,7 @@ def test_the_pointer_is_told_address_published_name_and_value(w18):
 
 
 def test_caption_and_alternative_tell_the_facts(w18):
-    drawn = diagram(w18, values={"stem": 1.0}, name="energy")
+    drawn = network_diagram(w18, values={"stem": 1.0}, name="energy")
     assert "hrnet_w18 for a photo of 224×224 px" in drawn.caption
     assert "stage 3 has 4 modules of 3 branches with 18, 36, 72 channels" in drawn.alt
     assert drawn.alt.endswith("Laid over: energy at 1 site.")
@@ -235,7 +239,7 @@ def test_caption_and_alternative_tell_the_facts(w18):
 
 def test_numbers_colour_boxes_and_set_the_width_of_lines(w18):
     most, some, none = (f"stage4.1.fuse0<-{j}" for j in (1, 2, 3))
-    drawn = diagram(w18, values={most: 8, some: 4, none: 0, "stage4.1.branch0": 8, "stage4.1.branch1": 0})
+    drawn = network_diagram(w18, values={most: 8, some: 4, none: 0, "stage4.1.branch0": 8, "stage4.1.branch1": 0})
     widths = [float(edge(drawn, site)["penwidth"]) for site in (most, some, none)]
     assert widths == [THICKEST, (THICKEST + THINNEST) / 2, THINNEST]
     fills = [nodes(drawn)[f"stage4.1.branch{b}"]["fillcolor"] for b in (0, 1)]
@@ -245,20 +249,20 @@ def test_numbers_colour_boxes_and_set_the_width_of_lines(w18):
 
 def test_a_negative_number_is_dashed_and_makes_the_scale_symmetric(w18):
     values = {"stage4.1.fuse0<-1": -3, "stage4.1.fuse0<-2": 1, "stage4.1.branch0": 0}
-    drawn = diagram(w18, values=values)
+    drawn = network_diagram(w18, values=values)
     assert edge(drawn, "stage4.1.fuse0<-1")["style"] == "dashed"
     assert "style" not in edge(drawn, "stage4.1.fuse0<-2")
     assert [written(nodes(drawn)[f"scale {end}"])[0][0] for end in ("low", "high")] == ["−3.00", "3.00"]
 
 
 def test_only_what_has_a_number_gets_a_legend(w18):
-    assert not any(name.startswith(("scale", "width")) for name in nodes(diagram(w18)))
-    assert "scale low" not in nodes(diagram(w18, values={"stage4.1.fuse0<-1": 1}))
-    assert "width low" not in nodes(diagram(w18, values={"stage4.1.branch0": 1}))
+    assert not any(name.startswith(("scale", "width")) for name in nodes(network_diagram(w18)))
+    assert "scale low" not in nodes(network_diagram(w18, values={"stage4.1.fuse0<-1": 1}))
+    assert "width low" not in nodes(network_diagram(w18, values={"stage4.1.branch0": 1}))
 
 
 def test_words_and_published_names(w18):
-    drawn = nodes(diagram(w18, values={"stage3.1.branches.0": "cut"}))
+    drawn = nodes(network_diagram(w18, values={"stage3.1.branches.0": "cut"}))
     assert [line for line, _ in written(drawn["stage3.1.branch0"])] == ["cut"]
 
 
@@ -269,7 +273,7 @@ def test_an_exchange_shows_a_value_on_each_path(w18):
 
 
 def test_what_is_not_finite_is_told_and_not_coloured(w18):
-    drawn = nodes(diagram(w18, values={"stage4.1.branch0": float("nan"), "stage4.1.branch1": 2.0}))
+    drawn = nodes(network_diagram(w18, values={"stage4.1.branch0": float("nan"), "stage4.1.branch1": 2.0}))
     assert [line for line, _ in written(drawn["stage4.1.branch0"])] == ["n/a"]
     assert [written(drawn["scale high"])[0][0]] == ["2.00"]
 
@@ -283,7 +287,7 @@ def test_numbers_have_as_many_decimals_as_the_scale_needs(value, largest, text):
     assert number_text(value, largest) == text
 
 
-@pytest.mark.parametrize("draw", [diagram, lambda net, **rest: exchange_diagram(net, "stage4.1", **rest)])
+@pytest.mark.parametrize("draw", [network_diagram, lambda net, **rest: exchange_diagram(net, "stage4.1", **rest)])
 def test_a_picture_lies_where_its_site_is(w18, draw):
     drawn = draw(w18, values={"stage4.1.branch2": RED, "stage4.1.out1": Image.fromarray(RED)})
     page = Image.open(io.BytesIO(drawn.png(dpi=72))).convert("RGB")
@@ -295,7 +299,7 @@ def test_a_picture_lies_where_its_site_is(w18, draw):
 
 
 def test_a_picture_keeps_its_shape(w18):
-    place = diagram(w18, values={"input": np.zeros((60, 120, 3), np.uint8)}).pictures[0][0]
+    place = network_diagram(w18, values={"input": np.zeros((60, 120, 3), np.uint8)}).pictures[0][0]
     assert place.width == pytest.approx(2 * place.height)
 
 
@@ -315,18 +319,18 @@ def test_values_of_other_modules_are_left_out_of_an_exchange(w18):
 )
 def test_values_that_cannot_be_shown(w18, values, error, words):
     with pytest.raises(error, match=words):
-        diagram(w18, values=values)
+        network_diagram(w18, values=values)
 
 
 def test_other_wrong_requests_are_told(w18):
     with pytest.raises(ValueError, match=r"detail='exchange' was given.*exchange_diagram"):
-        diagram(w18, detail="exchange")
+        network_diagram(w18, detail="exchange")
     with pytest.raises(ValueError, match="limits=\\(1, 0\\)"):
-        diagram(w18, values={"stem": 1}, limits=(1, 0))
+        network_diagram(w18, values={"stem": 1}, limits=(1, 0))
     with pytest.raises(ValueError, match="no HRNet variant 'hrnet_w19'"):
-        diagram("hrnet_w19")
+        network_diagram("hrnet_w19")
     with pytest.raises(ValueError, match="theme='blue'"):
-        diagram(w18, theme="blue")
+        network_diagram(w18, theme="blue")
 
 
 def test_read_values_takes_tensors_and_sites(w18):
@@ -339,7 +343,7 @@ def test_read_values_takes_tensors_and_sites(w18):
 
 
 def test_the_largest_net_is_drawn_as_svg_and_png():
-    drawn = diagram("hrnet_w64")
+    drawn = network_diagram("hrnet_w64")
     page = Image.open(io.BytesIO(drawn.png()))
     assert page.size == (1920, 1080)
     svg = drawn.svg()
@@ -349,7 +353,7 @@ def test_the_largest_net_is_drawn_as_svg_and_png():
 
 
 def test_a_notebook_shows_a_sharp_png_and_tells_the_alternative(small):
-    drawn = diagram(small, detail="stages")
+    drawn = network_diagram(small, detail="stages")
     shown, facts = drawn._repr_mimebundle_()
     assert Image.open(io.BytesIO(shown["image/png"])).size == (1920, 1080)
     assert (facts["image/png"]["width"], facts["image/png"]["height"]) == (960, 540)
@@ -358,7 +362,7 @@ def test_a_notebook_shows_a_sharp_png_and_tells_the_alternative(small):
 
 
 def test_saving_goes_by_the_ending(small, tmp_path):
-    drawn = diagram(small)
+    drawn = network_diagram(small)
     assert drawn.save(tmp_path / "net.gv").read_text(encoding="utf-8") == drawn.source
     assert drawn.save(tmp_path / "net.svg").read_text(encoding="utf-8").startswith("<svg")
     with pytest.raises(ValueError, match=r"'net.pdf' ends in '.pdf'; a diagram is saved as .svg, .png"):

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from hrnet_viz.activations.maps import channel_grid
-from hrnet_viz.activations.statistics import measure_sites
-from hrnet_viz.activations.streams import branches, life_of_branch
-from hrnet_viz.activations.summary import summary
+from hrnet_viz.activations.statistics import statistics
+from hrnet_viz.activations.streams import branch_life, branch_maps
+from hrnet_viz.activations.summary import activation_summary
 from hrnet_viz.exchanges.steps import exchange_steps
 from hrnet_viz.heads.steps import head_steps
 from tests.nets.made_trace import complain_about_words, made_trace
@@ -17,15 +17,15 @@ FIGURES = {
     "grid, signed": lambda trace: channel_grid(trace, "stage4.0.sum3", sort="energy"),
     "grid, one scale": lambda trace: channel_grid(trace, "stage4.0.fuse0<-3", scale="site", sort="max"),
     "grid, few": lambda trace: channel_grid(trace, "stem", most=3),
-    "branches of 2": lambda trace: branches(trace, "stage2.0"),
-    "branches of 4": lambda trace: branches(trace, "stage4.0", after="exchange", show="strongest"),
-    "life of 0": lambda trace: life_of_branch(trace, 0),
-    "life of 3": lambda trace: life_of_branch(trace, 3, show="strongest"),
+    "branches of 2": lambda trace: branch_maps(trace, "stage2.0"),
+    "branches of 4": lambda trace: branch_maps(trace, "stage4.0", after="exchange", show="strongest"),
+    "life of 0": lambda trace: branch_life(trace, 0),
+    "life of 3": lambda trace: branch_life(trace, 3, show="strongest"),
     "exchange of 2": lambda trace: exchange_steps(trace, "stage2.0.sum1"),
     "exchange of 3": lambda trace: exchange_steps(trace, "stage3.0.out2"),
     "exchange of 4": lambda trace: exchange_steps(trace, "stage4.0.sum0", channel=15),
     "head": head_steps,
-    "summary": lambda trace: summary(measure_sites(trace)),
+    "summary": lambda trace: activation_summary(statistics(trace)),
 }
 
 

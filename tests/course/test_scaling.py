@@ -19,7 +19,7 @@ PATH = "stage4.0.fuse3<-0"
 def net():
     torch.manual_seed(0)
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=5)
-    return hv.settle_norms(net, torch.randn(4, 3, 64, 64)).eval()
+    return hv.update_batchnorm(net, torch.randn(4, 3, 64, 64)).eval()
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ from matplotlib.colors import to_hex
 
 import hrnet_viz as hv
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
-from hrnet_viz.heads.choices import compare_heads
 from hrnet_viz.heads.figures import TALL, head_choices
 from tests.nets.made_trace import complain_about_words, words_of
 
 
 def choices_of(name="hrnet_w18", num_outputs=12, size=(224, 224)):
     with torch.device("meta"):
-        return compare_heads(hv.hrnet(name, num_outputs=num_outputs), *size)
+        return hv.heads.choices(hv.hrnet(name, num_outputs=num_outputs), *size)
 
 
 @pytest.mark.parametrize("name", ["hrnet_w18_small_v1", "hrnet_w18", "hrnet_w64"])

@@ -18,7 +18,7 @@ def passes():
     torch.manual_seed(0)
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=4)
     x = torch.randn(2, 3, 64, 64)
-    hv.settle_norms(net, x)
+    hv.update_batchnorm(net, x)
     net.eval()
     return net, hv.trace(net, x)
 

@@ -157,7 +157,7 @@ DOORS = {
     "forecast": hv.interventions.first_order, "sanity": hv.attribution.sanity_check,
     "ablate": lambda net, photo: hv.ablate(net, photo, "stem"),
     "field": lambda net, photo: hv.receptive_fields.theoretical(net, "stem"),
-    "head": lambda net, photo: hv.heads.list_head(net),
+    "head": lambda net, photo: hv.heads.table(net),
 }  # fmt: skip
 
 
@@ -173,10 +173,10 @@ def test_figures_tell_what_they_draw(net, x):
     trace = hv.trace(net, x)
     for figure, given, words in (
         (hv.figures.effect_bars, trace, "takes a Sweep first, but a Trace was given"),
-        (hv.figures.branches, net, "takes a Trace first, but an HRNet was given"),
+        (hv.figures.branch_maps, net, "takes a Trace first, but an HRNet was given"),
         (hv.figures.cam_grid, trace, "takes a Cams first, but a Trace"),
         (hv.figures.cut_effects, [trace], "takes a list of Ablation first, but a Trace"),
-        (hv.figures.diagram, trace, "takes an HRNet first, but a Trace"),
+        (hv.figures.network_diagram, trace, "takes an HRNet first, but a Trace"),
     ):
         with pytest.raises(TypeError, match=words):
             figure(given)

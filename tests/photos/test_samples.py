@@ -4,7 +4,8 @@ import sys
 import pytest
 
 from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.photos.samples import SAMPLES, photo, photo_names
+from hrnet_viz.photos.samples import SAMPLES, photo
+from hrnet_viz.photos.samples import names as photo_names
 
 SIZES = {
     "cat": (300, 451),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def settle_norms(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable[Tensor | Sequence[Tensor]]) -> Net:
+def update_batchnorm(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable[Tensor | Sequence[Tensor]]) -> Net:
     """Measure the BatchNorm statistics of a net on photos; weights, modes and momenta stay as they were.
 
     Of several batches, each is normalised by itself and counts the same (arXiv 2105.07576, section 3). If anything

@@ -13,7 +13,7 @@ def test_activations_get_a_sane_size_and_nothing_else_changes():
     weights = [parameter.clone() for parameter in net.parameters()]
     photos = torch.randn(3, 3, 64, 64)
     wild = max(tensor.abs().max() for tensor in hv.trace(net, photos).values())
-    assert hv.settle_norms(net, photos) is net
+    assert hv.update_batchnorm(net, photos) is net
     tame = max(tensor.abs().max() for tensor in hv.trace(net, photos).values())
     assert tame < 100 < wild
     assert modes == [module.training for module in net.modules()]
@@ -24,8 +24,8 @@ def test_activations_get_a_sane_size_and_nothing_else_changes():
 def test_several_batches_of_several_sizes_count_the_same():
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=5)
     batches = [torch.randn(3, 3, 64, 64) + 1, torch.randn(3, 3, 96, 96) - 2]
-    alone = [hv.settle_norms(net, batch).bn1.running_mean.clone() for batch in batches]
-    hv.settle_norms(net, iter(batches))
+    alone = [hv.update_batchnorm(net, batch).bn1.running_mean.clone() for batch in batches]
+    hv.update_batchnorm(net, iter(batches))
     torch.testing.assert_close(net.bn1.running_mean, (alone[0] + alone[1]) / 2)
 
 
@@ -46,7 +46,7 @@ def test_a_mistaken_call_is_told_and_changes_nothing(given):
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=3).eval()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     with pytest.raises((ValueError, TypeError)):
-        hv.settle_norms(net, given)
+        hv.update_batchnorm(net, given)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert not any(module.training for module in net.modules())
 
@@ -57,5 +57,5 @@ def test_photos_and_loaders_are_taken():
     x = hv.prepare(nets[0], photos)
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, torch.zeros(2)), batch_size=2)
     for net, given in zip(nets, (x, photos, loader, [x]), strict=True):
-        hv.settle_norms(net, given)
+        hv.update_batchnorm(net, given)
         torch.testing.assert_close(net.bn2.running_mean, nets[0].bn2.running_mean)
