@@ -26,11 +26,11 @@ from .network.batchnorm import update_batchnorm as update_batchnorm
 from .network.net import HRNet as HRNet
 from .network.net import hrnet as hrnet
 from .network.variants import VARIANTS as VARIANTS
+from .photos.decode import read_image as read_image
 from .photos.photo import Photo as Photo
 from .photos.photo import PhotoError as PhotoError
 from .photos.preparation import Preparation as Preparation
 from .photos.preparation import prepare as prepare
-from .photos.reading import read_image as read_image
 from .photos.samples import photo as photo
 from .predictions import Prediction as Prediction
 from .predictions import predict as predict

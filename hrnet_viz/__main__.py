@@ -135,7 +135,7 @@ def _net(given: argparse.Namespace) -> HRNet:
 
 
 def _photo(source: str) -> Photo:
-    from hrnet_viz.photos.reading import read_image
+    from hrnet_viz.photos.decode import read_image
     from hrnet_viz.photos.samples import names as photo_names
     from hrnet_viz.photos.samples import photo
 

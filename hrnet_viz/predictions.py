@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hrnet_viz.network.net import HRNet
+    from hrnet_viz.photos.decode import ImageSource
     from hrnet_viz.photos.photo import Photo
-    from hrnet_viz.photos.reading import ImageSource
 
 
 @dataclass(frozen=True, eq=False)

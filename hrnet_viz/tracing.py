@@ -31,8 +31,8 @@ from hrnet_viz.sites import Site, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
+    from hrnet_viz.photos.decode import ImageSource
     from hrnet_viz.photos.photo import Photo
-    from hrnet_viz.photos.reading import ImageSource
 
 Photos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource]"
 """What a function that runs a net takes: photos, a ready tensor, or a trace of them."""

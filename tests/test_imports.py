@@ -17,7 +17,7 @@ LIGHT_USES = {
     "nothing": "",
     "network": "hrnet_viz.hrnet",
     "a net": "hrnet_viz.hrnet('hrnet_w18_small_v1').sites()",
-    "trace": "hrnet_viz.trace",
+    "tracing": "hrnet_viz.trace(hrnet_viz.hrnet('hrnet_w18_small_v1').eval(), hrnet_viz.photo('cat'), sites=['stem'])",
     "sites": "hrnet_viz.Site",
     "names": "dir(hrnet_viz); hrnet_viz.__all__",
 }
@@ -98,15 +98,16 @@ def test_rooms_import_only_downwards(path):
     assert not wrong, f"{room} (layer {own}) must not import {wrong or '?'}; `import hrnet_viz` itself is for users"
 
 
-NAMES_OF_CLASSES = (
-    "weights/published.py"  # the ImageNet names ship in torchvision; read only when such a file is loaded
-)
+KNOW_TORCHVISION = {
+    "photos/preparation.py": "the transform that a DataLoader takes; imported when it is asked for",
+    "weights/published.py": "the ImageNet names ship in torchvision; read only when such a file is loaded",
+}
 
 
-def test_only_the_names_of_classes_come_from_torchvision():
+def test_who_knows_torchvision():
     named = {path: ast.unparse(ast.parse(path.read_text())) for path in FILES}
     knowing = [path for path, code in named.items() if "import torchvision" in code or "from torchvision" in code]
-    assert [path.relative_to(PACKAGE).as_posix() for path in knowing] == [NAMES_OF_CLASSES]
+    assert {path.relative_to(PACKAGE).as_posix() for path in knowing} == {*KNOW_TORCHVISION}
 
 
 def test_the_package_knows_no_recipe():

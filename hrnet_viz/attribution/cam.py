@@ -24,7 +24,7 @@ from hrnet_viz.tracing import Trace, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 Photos: TypeAlias = "ImageSource | Sequence[ImageSource]"
 CAM_SITE = "head.final"

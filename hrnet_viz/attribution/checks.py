@@ -31,7 +31,7 @@ from hrnet_viz.tracing import Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
     from hrnet_viz.sites import Site
 
 

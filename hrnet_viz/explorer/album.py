@@ -18,7 +18,7 @@ from hrnet_viz.photos.samples import photo as sample_photo
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 THUMBNAIL = 64  # px
 

@@ -21,8 +21,8 @@ from hrnet_viz.explorer.album import THUMBNAIL, Album
 from hrnet_viz.explorer.description import CHOICES, describe_net
 from hrnet_viz.explorer.payload import Answer, as_floats, pack_floats, pack_maps
 from hrnet_viz.explorer.tables import Numbers, list_answers, list_changes, list_shares, tell_change
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.photos.reading import read_image
 from hrnet_viz.runner import run
 from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, evaluating, trace
@@ -30,7 +30,7 @@ from hrnet_viz.tracing import Trace, evaluating, trace
 if TYPE_CHECKING:
     from hrnet_viz.attribution.cams import Cams
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 KEPT = 2  # photos whose traces are kept: going back to the last one is common, and a trace is tens of megabytes
 LARGEST_UPLOAD = 64_000_000  # bytes

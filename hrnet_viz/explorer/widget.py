@@ -20,7 +20,7 @@ from hrnet_viz.sites import quote
 if TYPE_CHECKING:
     from hrnet_viz.canvas.style import Picture
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 LARGEST_FACTOR = 2.0
 

@@ -77,8 +77,8 @@ def _read_edit(given: argparse.Namespace, left_out: list[str]) -> Edit:
 def _read_photos(given: Sequence[str] | None, left_out: list[str]) -> list[Photo] | None:
     """Return the photos named and all of the folders named; what can't be read is left out."""
     from hrnet_viz.interventions.sweep_photos import find_files
+    from hrnet_viz.photos.decode import read_image
     from hrnet_viz.photos.photo import PhotoError
-    from hrnet_viz.photos.reading import read_image
 
     if given is None:
         return None

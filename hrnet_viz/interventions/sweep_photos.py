@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from torch import Tensor
 
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.folder import list_photos as folder_photos
-from hrnet_viz.photos.folder import printable
-from hrnet_viz.photos.photo import Photo, PhotoError
+from hrnet_viz.photos.photo import Photo, PhotoError, printable
 from hrnet_viz.photos.preparation import prepare
-from hrnet_viz.photos.reading import read_image
 from hrnet_viz.runner import check_base
 from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 SweepPhotos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource] | Path"
 

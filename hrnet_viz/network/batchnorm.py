@@ -19,7 +19,7 @@ from hrnet_viz.photos.preparation import prepare
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 Net = TypeVar("Net", bound=nn.Module)
 

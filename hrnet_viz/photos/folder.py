@@ -12,23 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrnet_viz.photos.photo import Photo
+from hrnet_viz.photos.decode import ENDINGS, looks_like_photo, read_image
+from hrnet_viz.photos.photo import Photo, printable
 
-# Raster formats of photos. Left out on purpose: those that run another program (EPS), those without a signature, as
-# which any bytes may pass (TGA), and containers whose inner picture may be larger than declared (ICO, ICNS).
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
-
-ENDINGS = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .avif .gif .bmp .tif .tiff .ppm .pgm .jp2 .heic .heif".split()  # noqa: SIM905
-)
-"""Endings of photos; a file with another one, or with none, is looked into."""
-
-HIDDEN = re.compile(
+# How names begin of what is hidden, and what macOS, a NAS, Linux and Windows leave in folders.
+_HIDDEN = re.compile(
     r"\.|~\$|(__macosx|icon\r|[@#](eadir|tmp|recycle|snapshot|recently-snapshot)|lost\+found|\$recycle\.bin|recycler|"
     r"system volume information|(eh)?thumbs\.db|desktop\.ini)$",
     re.IGNORECASE,
 )
-"""How names begin of what is hidden, and what macOS, a NAS, Linux and Windows leave in folders."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,7 @@ class Listing:
 
     def describe_left_out(self) -> str:
         """Return a sentence about the files that are no photos, "" where there are none."""
-        return describe_left_out(self.left_out)
+        return _describe_left_out(self.left_out)
 
 
 def list_photos(folder: Path) -> Listing:
@@ -63,23 +55,21 @@ def list_photos(folder: Path) -> Listing:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in files:
-            if is_hidden(name):
+            if _is_hidden(name):
                 continue
             path = Path(home, name)
-            is_photo = path.suffix.lower() in ENDINGS or _looks_like_photo(path)
+            is_photo = path.suffix.lower() in ENDINGS or looks_like_photo(path)
             (photos if is_photo else others).append(path.relative_to(folder).as_posix())
     return Listing(tuple(sorted(photos)), tuple(sorted(others)))
 
 
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder is hidden, or something that a system leaves in folders."""
-    return HIDDEN.match(name) is not None
+def _is_hidden(name: str) -> bool:
+    return _HIDDEN.match(name) is not None
 
 
-def describe_left_out(names: Sequence[str]) -> str:
-    """Return a sentence about files that were left out, "" where there are none."""
+def _describe_left_out(names: Sequence[str]) -> str:
     if not names:
         return ""
     return f"{'1 file was' if len(names) == 1 else f'{len(names)} files were'} left out: {shorten(names)}."
@@ -88,11 +78,6 @@ def describe_left_out(names: Sequence[str]) -> str:
 def shorten(names: Sequence[str], most: int = 6) -> str:
     """Return names as a list for a sentence, the first few of many."""
     return printable(", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else ""))
-
-
-def printable(name: str) -> str:
-    """Return the name of a file as a text that can be written anywhere: a name may hold bytes that are no text."""
-    return name.encode("utf8", "replace").decode()
 
 
 @dataclass(frozen=True)
@@ -135,7 +120,7 @@ def list_classes(root: str | Path, say: Callable[[str], object] | None = None) -
     """
     try:
         root = Path(root).expanduser()
-        names = sorted(entry.name for entry in root.iterdir() if not is_hidden(entry.name))
+        names = sorted(entry.name for entry in root.iterdir() if not _is_hidden(entry.name))
         classes = [name for name in names if (root / name).is_dir()]
     except (OSError, RuntimeError, ValueError) as error:
         raise ValueError(
@@ -155,10 +140,10 @@ def list_classes(root: str | Path, say: Callable[[str], object] | None = None) -
     if not paths:
         raise ValueError(
             f"'{root}' has no photos in class folders; expected '{root}/cat/1.jpg' and so on. "
-            f"{describe_left_out(left_out)}".rstrip()
+            f"{_describe_left_out(left_out)}".rstrip()
         )
     if say and left_out:
-        say(describe_left_out(left_out))
+        say(_describe_left_out(left_out))
     return PhotoFolder(root, tuple(map(printable, classes)), tuple(paths), tuple(labels), tuple(left_out))
 
 
@@ -174,20 +159,4 @@ class PhotoFiles(Sequence[Photo]):
 
     def __getitem__(self, number: Any) -> Any:  # of a photo; sequences are also asked for slices
         """Read a photo."""
-        from hrnet_viz.photos.reading import read_image
-
         return PhotoFiles(self.paths[number]) if isinstance(number, slice) else read_image(self.paths[number])
-
-
-def _looks_like_photo(path: Path) -> bool:
-    """Whether a file without the ending of a photo begins as one."""
-    from PIL import Image
-
-    Image.init()
-    try:
-        if not path.is_file():  # a pipe would be waited for
-            return False
-        with path.open("rb") as file, Image.open(file, formats=[one for one in FORMATS if one in Image.OPEN]):
-            return True
-    except Exception:  # noqa: BLE001  # reading other people's files, plugins raise whatever comes: it is no photo
-        return False

@@ -121,3 +121,41 @@ def describe_array(value: object) -> str:
         return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
     noun = "an array" if isinstance(value, np.ndarray) else "a tensor"
     return f"{noun} of shape {tuple(shape)} and dtype {str(dtype).removeprefix('torch.')}"
+
+
+def printable(name: str) -> str:
+    """Return the name of a file as a text that can be written anywhere: a name may hold bytes that are no text."""
+    return name.encode("utf8", "replace").decode()
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample photo: its file in `skimage/data`, what it shows, who made it, and under which licence."""
+
+    file: str
+    shows: str
+    author: str
+    licence: str
+
+    @property
+    def credit(self) -> str:
+        """One line for below a picture."""
+        return f"{self.shows}. {self.author}. {self.licence}; distributed with scikit-image."
+
+
+SAMPLES = {
+    "cat": Sample("chelsea.png", "Chelsea the cat", "Photo: Stefan van der Walt", "CC0"),
+    "coffee": Sample("coffee.png", "Cup of coffee", "Photo: Rachel Michetti, courtesy of Pikolo Espresso Bar", "CC0"),
+    "astronaut": Sample(
+        "astronaut.png", "Eileen Collins", "Photo: NASA, Great Images database", "Public domain, no known restrictions"
+    ),
+    "rocket": Sample("rocket.jpg", "Falcon 9 with DSCOVR before its launch", "Photo: SpaceX", "Public domain"),
+    "galaxies": Sample(
+        "hubble_deep_field.jpg", "Hubble eXtreme Deep Field", "Picture: NASA, from HubbleSite", "Public domain"
+    ),
+    "retina": Sample("retina.jpg", "Retina of a left eye", "Photo: Mikael Häggström, from Wikimedia Commons", "CC0"),
+    "cameraman": Sample("camera.png", "Cameraman (grey)", "Photo: Lav Varshney", "CC0"),
+    "coins": Sample(
+        "coins.png", "Greek coins from Pompeii (grey)", "Photo: Brooklyn Museum", "No known copyright restrictions"
+    ),
+}

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import torch
+    from PIL import Image
+    from torchvision.transforms import v2
 
-    from hrnet_viz.photos.reading import ImageSource
+    from hrnet_viz.photos.decode import ImageSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -86,23 +88,49 @@ class Preparation:
         """
         from PIL import Image
 
-        (height, width), (enlarged_height, enlarged_width) = self.size, self._enlarge(photo)
+        enlarged_height, enlarged_width, left, top = self._place(photo)
         if enlarged_height * enlarged_width > ENLARGED_LIMIT:
             raise PhotoError(
                 f'{photo!r} is too long and thin for fit="crop": it would first be resized to '
                 f'{enlarged_width} x {enlarged_height} pixels. Use fit="squash", or cut the part of interest out.'
             )
         image = photo.image().resize((enlarged_width, enlarged_height), Image.Resampling[self.interpolation.upper()])
-        left, top = _centre(enlarged_width, width), _centre(enlarged_height, height)
-        image = image.crop((left, top, left + width, top + height))
+        image = image.crop((left, top, left + self.size[1], top + self.size[0]))
         return Photo(np.asarray(image), photo.name, photo.credit)
 
     def box(self, photo: Photo) -> tuple[float, float, float, float]:
         """The part of the photo that the net sees: (left, top, right, bottom) in its pixels, with fractions."""
-        (height, width), (enlarged_height, enlarged_width) = self.size, self._enlarge(photo)
-        left, top = _centre(enlarged_width, width), _centre(enlarged_height, height)
+        height, width = self.size
+        enlarged_height, enlarged_width, left, top = self._place(photo)
         across, down = photo.width / enlarged_width, photo.height / enlarged_height
         return left * across, top * down, (left + width) * across, (top + height) * down
+
+    @property
+    def transform(self) -> v2.Compose:
+        """The same for a torchvision dataset or a DataLoader: from a picture to its tensor, float32 (3, H, W).
+
+        It takes what `read_image` takes, such as a PIL image or an array, and gives bit for bit what `tensor` gives
+        for it: the picture is made by `picture`, torchvision does the rest. It can be sent to worker processes.
+        """
+        import torch
+        from torchvision.transforms import v2
+
+        return v2.Compose(
+            [
+                v2.Lambda(self._picture_of),
+                v2.ToImage(),
+                v2.ToDtype(torch.float32),
+                # Divided by 255 as `tensor` does: ToDtype(scale=True) multiplies by 1 / 255, which rounds otherwise.
+                v2.Normalize((0, 0, 0), (255, 255, 255)),
+                v2.Normalize(self.mean, self.std),
+                v2.ToPureTensor(),
+            ]
+        )
+
+    def _picture_of(self, source: ImageSource) -> Image.Image:
+        from hrnet_viz.photos.decode import read_image
+
+        return self.picture(read_image(source)).image()
 
     def tensor(self, photos: Photo | Sequence[Photo]) -> torch.Tensor:
         """Pictures of one photo or several, normalised: (picture / 255 - mean) / std, float32 (N, 3, H, W)."""
@@ -145,15 +173,18 @@ class Preparation:
             return Photo(pixels, "picture")
         return tuple(Photo(one, f"picture {index}") for index, one in enumerate(pixels))
 
-    def _enlarge(self, photo: Photo) -> tuple[int, int]:
-        """(height, width) to which the photo is resized, before the middle is taken."""
+    def _place(self, photo: Photo) -> tuple[int, int, int, int]:
+        """(height, width) to which the photo is resized, and (left, top) of the middle that is then taken."""
+        height, width = self.size
         if self.fit == "squash":
-            return self.size
+            return height, width, 0, 0
         # Rounded as torchvision's Resize and timm's transforms do, so that published accuracies hold to the bit.
-        height, width = (math.floor(side / self.crop_fraction) for side in self.size)
-        if height * photo.width >= width * photo.height:
-            return height, height * photo.width // photo.height
-        return width * photo.height // photo.width, width
+        down, across = (math.floor(side / self.crop_fraction) for side in self.size)
+        if down * photo.width >= across * photo.height:
+            across = down * photo.width // photo.height
+        else:
+            down = across * photo.height // photo.width
+        return down, across, round((across - width) / 2), round((down - height) / 2)
 
 
 def prepare(
@@ -181,28 +212,22 @@ def prepare(
     import torch
 
     if isinstance(photos, torch.Tensor):
-        ready = _check_ready(photos, None if size is None else check_size(size))
-        like = _like(net, ready)
-        if ready.is_meta and not like.is_meta:
-            raise PhotoError("The tensor is on the meta device: it has a shape, but no numbers. Give one with numbers.")
-        return ready.to(device=like.device if device is None else device, dtype=like.dtype)
-    preparation = getattr(net, "preparation", None)
-    if not isinstance(preparation, Preparation):
-        raise TypeError(
-            f"{type(net).__name__} has no `preparation` that says how a photo becomes its input. Set net.preparation = "
-            "Preparation(size=..., mean=..., std=...), or give a ready float tensor (N, 3, H, W)."
-        )
-    if size is not None:
-        preparation = dataclasses.replace(preparation, size=check_size(size))
-    tensor = preparation.tensor(read_photos(photos))
-    like = _like(net, tensor)
-    return tensor.to(device=like.device if device is None else device, dtype=like.dtype)
-
-
-def _like(net: torch.nn.Module, tensor: torch.Tensor) -> torch.Tensor:
-    """Return a parameter of the net, for its dtype and device; the tensor itself if the net has none."""
+        tensor = _check_ready(photos, None if size is None else check_size(size))
+    else:
+        preparation = getattr(net, "preparation", None)
+        if not isinstance(preparation, Preparation):
+            raise TypeError(
+                f"{type(net).__name__} has no `preparation` that says how a photo becomes its input. Set "
+                "net.preparation = Preparation(size=..., mean=..., std=...), or give a ready float tensor (N, 3, H, W)."
+            )
+        if size is not None:
+            preparation = dataclasses.replace(preparation, size=check_size(size))
+        tensor = preparation.tensor(read_photos(photos))
     parameters = net.parameters() if hasattr(net, "parameters") else iter(())
-    return next((values for values in parameters if values.is_floating_point()), tensor)
+    like = next((values for values in parameters if values.is_floating_point()), tensor)
+    if tensor.is_meta and not like.is_meta:
+        raise PhotoError("The tensor is on the meta device: it has a shape, but no numbers. Give one with numbers.")
+    return tensor.to(device=like.device if device is None else device, dtype=like.dtype)
 
 
 def check_size(size: Any) -> tuple[int, int]:
@@ -218,15 +243,11 @@ def check_size(size: Any) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _centre(outer: int, inner: int) -> int:
-    return round((outer - inner) / 2)
-
-
 def read_photos(photos: ImageSource | Sequence[ImageSource]) -> list[Photo]:
     """Read one photo or a list of them, each as `read_image` does; a sentence about one of a list says which it is."""
     import torch
 
-    from hrnet_viz.photos.reading import read_image
+    from hrnet_viz.photos.decode import read_image
 
     if not isinstance(photos, list | tuple):
         return [read_image(photos)]  # type: ignore[arg-type]  # what isn't a source gets read_image's sentence

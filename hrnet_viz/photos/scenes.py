@@ -1,4 +1,4 @@
-"""Synthetic teaching scenes, equal for equal arguments: a point, an impulse, a checker, a mosaic of photos."""
+"""Synthetic teaching scenes, equal for equal arguments: a point, a checker, a mosaic of photos."""
 
 from __future__ import annotations
 
@@ -91,23 +91,6 @@ def _weave(height: int, width: int, random: np.random.Generator) -> NDArray[np.u
         return np.full((height, width, 3), BACKGROUND_TOP // 2, dtype=np.uint8)
     woven: NDArray[np.uint8] = np.rint((total - low) / (high - low) * BACKGROUND_TOP).astype(np.uint8)
     return woven
-
-
-def impulse(size: int | tuple[int, int] = 224, place: tuple[int, int] | None = None) -> Photo:
-    """A black picture with one white pixel, by default in the middle: what comes out is the response to a point.
-
-    Raises:
-        ValueError: if `place` (row, column) lies outside.
-    """
-    height, width = check_size(size)
-    row, column = (height // 2, width // 2) if place is None else place
-    if not (0 <= row < height and 0 <= column < width):
-        raise ValueError(
-            f"place is ({row}, {column}), but the picture has rows 0..{height - 1}, columns 0..{width - 1}."
-        )
-    pixels = np.zeros((height, width, 3), dtype=np.uint8)
-    pixels[row, column] = 255
-    return Photo(pixels, "impulse", CREDIT)
 
 
 def checker(size: int | tuple[int, int] = 224, cell: int = 8) -> Photo:

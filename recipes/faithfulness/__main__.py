@@ -17,9 +17,9 @@ import torch
 from hrnet_viz.arguments import end_quietly_in_pipes, place, whole
 from hrnet_viz.devices import device
 from hrnet_viz.network.net import HRNet
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.folder import PhotoFiles, list_classes
 from hrnet_viz.photos.photo import Photo, PhotoError
-from hrnet_viz.photos.reading import read_image
 from recipes.class_folders import match_classes
 from recipes.faithfulness.report import write_files
 from recipes.faithfulness.study import ALL_METHODS, Faithfulness, measure_faithfulness

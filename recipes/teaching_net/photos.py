@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.folder import PhotoFolder
 from hrnet_viz.photos.photo import PhotoError
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.photos.reading import read_image
 from recipes.teaching_net.schedule import Recipe, Schedule, Step
 
 

@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 
@@ -6,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader
 
 from hrnet_viz.photos.photo import Photo, PhotoError
-from hrnet_viz.photos.preparation import Preparation, check_size, prepare, read_photos
+from hrnet_viz.photos.preparation import INTERPOLATIONS, Preparation, check_size, prepare, read_photos
 
 
 def noise(height, width, seed=0):
@@ -44,6 +46,34 @@ def test_the_tensor_is_bit_equal_to_torchvisions_usual_transform(shape, interpol
     normalise = transforms.Normalize(preparation.mean, preparation.std)
     usual = transforms.Compose([*sizes, transforms.ToTensor(), normalise])
     assert torch.equal(preparation.tensor(photo), usual(photo.image())[None])
+
+
+@pytest.mark.parametrize("shape", [(300, 451), (997, 224), (10, 11)])
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+@pytest.mark.parametrize("fit", ["squash", "crop"])
+def test_the_transform_gives_what_prepare_gives_to_the_bit(shape, interpolation, fit):
+    photo, net = noise(*shape), Net(size=(96, 80), fit=fit, interpolation=interpolation, mean=(0.1, 0.2, 0.3))
+    transform = pickle.loads(pickle.dumps(net.preparation.transform))  # as it goes to the workers of a DataLoader
+    for source in (photo.image(), photo.pixels):
+        assert torch.equal(transform(source)[None], prepare(net, source))
+
+
+def test_a_loader_over_the_transform_makes_the_batch_of_prepare(tmp_path):
+    """Grey, transparent and turned photos too: the transform reads them by the same rules."""
+    from torchvision.datasets import ImageFolder
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "cat").mkdir()
+    photo = noise(40, 60).image()
+    photo.convert("L").save(tmp_path / "cat/a.png")
+    photo.save(tmp_path / "cat/b.png", exif=exif)
+    photo.convert("RGBA").resize((9, 9)).save(tmp_path / "cat/c.png")
+    net = Net(size=(32, 40))
+    dataset = ImageFolder(tmp_path, transform=net.preparation.transform, loader=Image.open)
+    (batch, _), *_ = DataLoader(dataset, batch_size=3)
+    assert type(batch) is torch.Tensor
+    assert torch.equal(batch, prepare(net, [path for path, _ in dataset.samples]))
 
 
 def test_the_tensor_is_the_normalised_picture():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.photos.reading import read_image
 
 BYTES = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
 

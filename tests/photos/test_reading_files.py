@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.photo import Photo, PhotoError
-from hrnet_viz.photos.reading import read_image
 from tests.photos.pictures import encode, png_of, ramp
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)

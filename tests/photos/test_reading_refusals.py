@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageFile
 
 import hrnet_viz as hv
-from hrnet_viz.photos import reading
+from hrnet_viz.photos import decode
+from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.photos.reading import read_image
 from tests.photos.pictures import encode, png_of, ramp
 
 
@@ -165,7 +165,7 @@ def test_a_bomb_that_was_opened_by_pil_is_refused(monkeypatch):
 
 
 def test_the_limit_lies_below_the_one_at_which_pillow_warns():
-    assert reading.PIXEL_LIMIT < 1024 * 1024 * 1024 // 4 // 3
+    assert decode.PIXEL_LIMIT < 1024 * 1024 * 1024 // 4 // 3
 
 
 @pytest.mark.parametrize("source", [None, 3, ["cat.jpg"], {"a": 1}, object()])

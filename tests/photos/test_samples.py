@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from hrnet_viz.photos.photo import PhotoError
-from hrnet_viz.photos.samples import SAMPLES, photo
+from hrnet_viz.photos.photo import SAMPLES, PhotoError
 from hrnet_viz.photos.samples import names as photo_names
+from hrnet_viz.photos.samples import photo
 
 SIZES = {
     "cat": (300, 451),

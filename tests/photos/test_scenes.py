@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hrnet_viz.photos.photo import Photo, PhotoError
-from hrnet_viz.photos.scenes import BACKGROUND_TOP, checker, impulse, mosaic, point_scene
+from hrnet_viz.photos.scenes import BACKGROUND_TOP, checker, mosaic, point_scene
 
 COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255)]
 
@@ -70,19 +70,7 @@ def test_tiny_pictures_work_and_bad_values_are_refused():
         point_scene((64, 64, 3))
 
 
-# --- impulse and checker ----------------------------------------------------------------------------------------------
-
-
-def test_an_impulse_is_one_white_pixel():
-    assert np.argwhere(impulse((8, 10)).pixels.any(axis=2)).tolist() == [[4, 5]]
-    assert np.argwhere(impulse(8, (0, 7)).pixels.any(axis=2)).tolist() == [[0, 7]]
-    assert impulse(8).pixels.max() == 255
-
-
-@pytest.mark.parametrize("place", [(8, 0), (0, 8), (-1, 0)])
-def test_an_impulse_outside_is_refused(place):
-    with pytest.raises(ValueError, match=r"place is .* rows 0\.\.7"):
-        impulse(8, place)
+# --- a checker --------------------------------------------------------------------------------------------------------
 
 
 def test_a_checker_alternates_from_black():

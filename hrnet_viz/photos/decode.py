@@ -1,4 +1,4 @@
-"""Read a picture from anything a person may have, or say in a sentence why it can't be used."""
+"""Read a picture from anything a person may have (file, bytes, PIL image, array), or say why it can't be used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import difflib
 import io
 import os
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -16,9 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ExifTags import Base as Tag
 
-from hrnet_viz.photos.arrays import describe_picture, turn_into_rgb, warn_of_few_bits
-from hrnet_viz.photos.folder import ENDINGS, FORMATS, printable
-from hrnet_viz.photos.photo import Photo, PhotoError, describe_array
+from hrnet_viz.photos.photo import SAMPLES, Photo, PhotoError, describe_array, printable
 
 if TYPE_CHECKING:
     import torch
@@ -30,41 +29,45 @@ ImageSource: TypeAlias = (
     "Photo | str | os.PathLike[str] | Buffer | IO[bytes] | Image.Image | NDArray[Any] | torch.Tensor"
 )
 
+# Raster formats of photos. Left out on purpose: those that run another program (EPS), those without a signature, as
+# which any bytes may pass (TGA), and containers whose inner picture may be larger than declared (ICO, ICNS).
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "PPM", "JPEG2000")
+
+ENDINGS = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .avif .gif .bmp .tif .tiff .ppm .pgm .jp2 .heic .heif".split()  # noqa: SIM905
+)
+"""Endings of photos; a file with another one, or with none, is looked into."""
+
 # Below the count at which Pillow begins to warn. Checked on the declared size, before anything is decoded.
 PIXEL_LIMIT = 80_000_000
-LONGEST_PATH = 4096  # of bytes that may be the name of a file
+_LONGEST_PATH = 4096  # of bytes that may be the name of a file
 
-FORMAT_WORDS = "JPEG, PNG, GIF, BMP, TIFF, WebP, AVIF, PPM or JPEG 2000"
-
-RAW_ENDINGS = tuple(
+_RAW_ENDINGS = tuple(
     ".dng .nef .nrw .cr2 .cr3 .arw .srf .sr2 .pef .srw .orf .rw2 .rwl .raf .3fr .fff .iiq .erf .mos .dcr .kdc".split()  # noqa: SIM905
 )
 
-RAW = "Only a preview in it could be read, as in any raw photo of a camera. Develop it: export it as JPEG."
-PERHAPS_RAW = "If it is a raw photo of a camera, export it as JPEG."
-HEIC = "It is a HEIC photo: export it as JPEG."
-VIDEO = "It is a video: export one picture of it as JPEG."
-WEB_PAGE = "It is a web page: save the picture itself, not the page around it."
+_RAW = "Only a preview in it could be read, as in any raw photo of a camera. Develop it: export it as JPEG."
 
-# First bytes of things that are often given in place of a picture; for ISO media files, those from the fifth on.
-LOOKALIKES: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF", "It is a PDF: export the page as PNG."),
-    (b"%!PS", "It is PostScript: export it as PNG."),
+# First bytes, in lower case, of what is often given in place of a picture; for ISO media files, from the fifth on.
+_LOOKALIKES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
+    (b"%pdf", "It is a PDF: export the page as PNG."),
+    (b"%!ps", "It is PostScript: export it as PNG."),
     (b"version https://git-lfs", "It is a Git LFS pointer: `git lfs pull` fetches the picture itself."),
     (b"<svg", "It is an SVG drawing: export it as PNG."),
     (b"<?xml", "It is XML, perhaps an SVG drawing: export it as PNG."),
-    (b"<!doctype", WEB_PAGE),
-    (b"<html", WEB_PAGE),
-    (b"ftyphe", HEIC),
-    (b"ftypmif", HEIC),
-    (b"ftypmsf", HEIC),
-    (b"ftypcrx", RAW),
+    ((b"<!doctype", b"<html"), "It is a web page: save the picture itself, not the page around it."),
+    ((b"ftyphe", b"ftypmif", b"ftypmsf"), "It is a HEIC photo: export it as JPEG."),
+    (b"ftypcrx", _RAW),
     (b"ftypavi", ""),
-    (b"ftyp", VIDEO),
-    (b"II", PERHAPS_RAW),
-    (b"MM\0", PERHAPS_RAW),
-    (b"FUJIFILM", PERHAPS_RAW),
+    (b"ftyp", "It is a video: export one picture of it as JPEG."),
+    ((b"ii", b"mm\0", b"fujifilm"), "If it is a raw photo of a camera, export it as JPEG."),
 )
+
+_CHANNELS = (1, 2, 3, 4)  # grey, grey + alpha, RGB, RGB + alpha
+_FIRST_CHANNELS = (1, 3, 4)  # in front, 2 is more often a pair of grey pictures than grey + alpha
+_LAYOUTS = "(H, W), (H, W, 3), (H, W, 4), (3, H, W) or one of these with a leading 1"
+# Half a step of an 8-bit scale: a float this far outside 0..1 still rounds to 0 or 255, so that clipping loses nothing.
+_SLACK = 0.5 / 255
 
 
 def read_image(source: ImageSource, name: str | None = None, credit: str | None = None) -> Photo:
@@ -89,7 +92,7 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
     """
     if isinstance(source, Photo):
         return Photo(source.pixels, source.name if name is None else name, source.credit if credit is None else credit)
-    found_name, pixels = "photo", None
+    found_name = "photo"
     if (path := _find_path(source)) is not None:
         found_name = printable(Path(path).stem) or found_name
         pixels = _read_path(path)
@@ -100,14 +103,11 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
         with _explaining(label):
             pixels = _turn_image_into_rgb(source, label)
     elif _is_tensor(source):
-        pixels = turn_into_rgb(_fetch_tensor(source), describe_picture(source), channels_first=True)
-    elif isinstance(source, np.ndarray):
-        pixels = turn_into_rgb(source, describe_picture(source))
+        pixels = _turn_array_into_rgb(_fetch_tensor(source), describe_array(source), channels_first=True)
     elif hasattr(source, "read"):
         pixels = _read_stream(_fetch_file(source), "The file object")
     elif hasattr(source, "__array__"):
-        array = np.asarray(source)
-        pixels = turn_into_rgb(array, describe_picture(array))
+        pixels = _turn_array_into_rgb(array := np.asarray(source), describe_array(array))
     else:
         raise PhotoError(
             f"A picture can't be read from {describe_array(source)}. Give a path, bytes, a binary file object, "
@@ -119,7 +119,7 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
 def _find_path(source: object) -> str | None:
     """Return the path that was given, as text, in bytes or as the address of a file; None for anything else."""
     if isinstance(source, bytes):
-        if len(source) > LONGEST_PATH or b"\0" in source:
+        if len(source) > _LONGEST_PATH or b"\0" in source:
             return None
         if not source.lower().endswith(tuple(map(str.encode, ENDINGS))) and not os.path.lexists(source):
             return None
@@ -154,9 +154,7 @@ def _read_path(given: str) -> NDArray[np.uint8]:
 
 def _suggest(given: str) -> str:
     """What to do about a missing file: a sample of that name, or files of the same folder with nearly that name."""
-    from hrnet_viz.photos.samples import names as photo_names
-
-    if given in photo_names():
+    if given in SAMPLES:
         return f'The sample of that name is photo("{given}").'
     path = Path(given).expanduser()
     if not path.parent.is_dir():
@@ -189,8 +187,7 @@ def _is_tensor(source: object) -> bool:
 
 def _fetch_tensor(source: Any) -> NDArray[Any]:
     tensor = source.detach().cpu()
-    array: NDArray[Any] = (tensor.float() if tensor.is_floating_point() else tensor).numpy()  # numpy has no bfloat16
-    return array
+    return np.asarray(tensor.float() if tensor.is_floating_point() else tensor)  # numpy has no bfloat16
 
 
 def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
@@ -201,11 +198,25 @@ def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
         )
     stream.seek(0)
     if beginning[8:11] == b"CR\x02":
-        raise PhotoError(f"{label} can't be used. {RAW}")
-    Image.init()
-    formats = [entry for entry in FORMATS if entry in Image.OPEN]
-    with _explaining(label, beginning), Image.open(stream, formats=formats) as image:
+        raise PhotoError(f"{label} can't be used. {_RAW}")
+    with _explaining(label, beginning), _open(stream) as image:
         return _turn_image_into_rgb(image, label)
+
+
+def _open(stream: IO[bytes]) -> Image.Image:
+    Image.init()
+    return Image.open(stream, formats=[one for one in _FORMATS if one in Image.OPEN])
+
+
+def looks_like_photo(path: Path) -> bool:
+    """Whether a file, whatever its ending, begins as a photo."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with path.open("rb") as file, _open(file):
+            return True
+    except Exception:  # noqa: BLE001  # reading other people's files, plugins raise whatever comes: it is no photo
+        return False
 
 
 @contextlib.contextmanager
@@ -217,10 +228,10 @@ def _explaining(label: str, beginning: bytes = b"") -> Iterator[None]:
         raise
     except UnidentifiedImageError as error:
         start = beginning[4:] if beginning[4:8] == b"ftyp" else beginning.lstrip()
-        hint = next((text for begin, text in LOOKALIKES if start.lower().startswith(begin.lower())), "")
+        hint = next((text for begins, text in _LOOKALIKES if start.lower().startswith(begins)), "")
         raise PhotoError(
-            f"{label} isn't a picture that can be read here, or its header is damaged. Expected {FORMAT_WORDS}. "
-            f"{hint}".rstrip()
+            f"{label} isn't a picture that can be read here, or its header is damaged. Expected JPEG, PNG, "
+            f"GIF, BMP, TIFF, WebP, AVIF, PPM or JPEG 2000. {hint}".rstrip()
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(
@@ -240,7 +251,7 @@ def _explaining(label: str, beginning: bytes = b"") -> Iterator[None]:
 
 def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
     if _is_preview(image):
-        raise PhotoError(f"{label} can't be used. {RAW}")
+        raise PhotoError(f"{label} can't be used. {_RAW}")
     width, height = image.size
     if width < 1 or height < 1:
         raise PhotoError(f"{label} has no pixels: it is {width} x {height}. Give at least one row and one column.")
@@ -252,13 +263,14 @@ def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
     deep = re.search(";16[BLNR]", str(getattr(image, "tile", "")))
     negative = getattr(image, "tag_v2", {}).get(Tag.PhotometricInterpretation) == 0  # undone by Pillow for 8 bits only
     image.load()
-    image = _turn_upright(image)
+    with contextlib.suppress(Exception):  # damaged EXIF data, of whatever kind: the pixels are whole
+        image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):
         array = _widen(image, label)
-        return turn_into_rgb(~array if negative and array.dtype == np.uint16 else array, label)
+        return _turn_array_into_rgb(~array if negative and array.dtype == np.uint16 else array, label)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     try:
-        pixels = turn_into_rgb(np.asarray(image.convert(mode)), label)
+        pixels = _turn_array_into_rgb(np.asarray(image.convert(mode)), label)
     except ValueError as error:
         if isinstance(error, PhotoError):
             raise
@@ -266,7 +278,7 @@ def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
             f"{label} has the colour mode {image.mode}, which can't become RGB here. Save it as RGB."
         ) from error
     if deep:  # Pillow keeps the upper eight of sixteen bits
-        warn_of_few_bits(label, int(pixels.max()) * 256 + 255)
+        _warn_of_few_bits(label, int(pixels.max()) * 256 + 255)
     return pixels
 
 
@@ -278,17 +290,10 @@ def _is_preview(image: Image.Image) -> bool:
     name = str(getattr(image, "filename", "") or getattr(getattr(image, "fp", None), "name", ""))
     reduced = tags.get(Tag.NewSubfileType, 0) & 1 or tags.get(Tag.SubfileType) == 2
     return (
-        name.lower().endswith(RAW_ENDINGS)
+        name.lower().endswith(_RAW_ENDINGS)
         or Tag.DNGVersion in tags
         or bool(reduced and (Tag.SubIFDs in tags or getattr(image, "n_frames", 1) > 1))
     )
-
-
-def _turn_upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - damaged EXIF data, of whatever kind: the pixels are whole
-        return image
 
 
 def _widen(image: Image.Image, label: str) -> NDArray[Any]:
@@ -302,3 +307,90 @@ def _widen(image: Image.Image, label: str) -> NDArray[Any]:
             f"{label} holds whole numbers from {low} to {high}, but 16 bits go from 0 to 65535. Scale it first."
         )
     return array.astype(np.uint16)
+
+
+def _turn_array_into_rgb(array: NDArray[Any], label: str, *, channels_first: bool = False) -> NDArray[np.uint8]:
+    """Turn one picture in any usual layout and number type into RGB bytes (H, W, 3).
+
+    ``channels_first`` is the layout that is tried first; it decides shapes such as (3, 5, 3), which can be read both
+    ways. ``label`` names the picture in a sentence.
+    """
+    label = label[0].upper() + label[1:]
+    if array.size == 0:
+        raise PhotoError(f"{label} has no pixels: its shape is {array.shape}. Give at least one row and one column.")
+    if array.dtype.kind not in "buif":  # before moving axes: arrays of objects have nothing to show
+        raise PhotoError(f"{label} doesn't hold plain numbers. A picture is bool, uint8, uint16 or float from 0 to 1.")
+    return _blend_over_white(_scale_to_bytes(_put_channels_last(array, label, channels_first=channels_first), label))
+
+
+def _put_channels_last(array: NDArray[Any], label: str, *, channels_first: bool) -> NDArray[Any]:
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    elif array.ndim == 4:
+        raise PhotoError(
+            f"{label} is a batch of {array.shape[0]}, but one picture was expected. Give one at a time, as in batch[0]."
+        )
+    if array.ndim == 2:
+        return array[:, :, None]
+    if array.ndim == 3:
+        first, last = array.shape[0] in _FIRST_CHANNELS, array.shape[2] in _CHANNELS
+        if first and (channels_first or not last):
+            return np.moveaxis(array, 0, 2)
+        if last:
+            return array
+    raise PhotoError(f"{label} doesn't have the shape of a picture. Expected {_LAYOUTS}.")
+
+
+def _scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        _warn_of_few_bits(label, int(array.max()))
+        return ((array.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    low, high = array.min(), array.max()
+    if array.dtype.kind in "ui":
+        if low < 0 or high > 255:
+            raise PhotoError(
+                f"{label} holds whole numbers from {low} to {high}. Expected 0 to 255, or dtype uint16 for 0 to 65535: "
+                "convert it with .astype, or scale it first."
+            )
+        return array.astype(np.uint8)
+    if not (np.isfinite(low) and np.isfinite(high)):  # min and max hand on NaN and infinity
+        raise PhotoError(f"{label} holds NaN or infinite numbers. Replace them first, for example with np.nan_to_num.")
+    if low < -_SLACK or high > 1 + _SLACK:
+        raise PhotoError(
+            f"{label} holds numbers from {low:.4g} to {high:.4g}, but floats must lie between 0 and 1. "
+            f"{_advise(low, high)}"
+        )
+    return np.asarray(np.rint(np.clip(array, 0, 1) * 255), np.uint8)
+
+
+def _warn_of_few_bits(label: str, highest: int) -> None:
+    if 0 < highest < 4096:  # nearly black, so that the data seem to have 8, 10 or 12 bits
+        bits = next(bits for bits in (8, 10, 12) if highest < 2**bits)
+        warnings.warn(
+            f"{label} holds 16-bit numbers up to {highest} of 65535: nearly black; {bits}-bit data have to be "
+            f"multiplied by {2 ** (16 - bits)} first.",
+            stacklevel=2,
+        )
+
+
+def _advise(low: float, high: float) -> str:
+    if low < 0:
+        return "If it is a normalised input of a net, Preparation.undo gives the picture back; else shift and scale it."
+    if high <= 255.5:
+        return "If 255 is its white, divide it by 255."
+    return "If it has a high dynamic range, tone-map it or divide it by its white level first."
+
+
+def _blend_over_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn (H, W, 1..4) bytes into (H, W, 3): grey is repeated, alpha is blended over white."""
+    channels = array.shape[2]
+    colour = array[:, :, : 3 if channels >= 3 else 1]
+    if channels in (2, 4):
+        alpha = array[:, :, -1:].astype(np.uint16)
+        # 255 * 255 + 127 is the largest sum, and fits 16 bits
+        colour = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(colour, (*array.shape[:2], 3)))
