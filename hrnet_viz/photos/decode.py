@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard
 from urllib.request import url2pathname
 
 import numpy as np
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    Buffer: TypeAlias = bytes | bytearray | memoryview
-
 ImageSource: TypeAlias = (
-    "Photo | str | os.PathLike[str] | Buffer | IO[bytes] | Image.Image | NDArray[Any] | torch.Tensor"
+    "Photo | str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | NDArray[Any] "
+    "| torch.Tensor"
 )
 
 # Raster formats of photos. Left out on purpose: those that run another program (EPS), those without a signature, as
@@ -63,9 +62,6 @@ _LOOKALIKES: tuple[tuple[bytes | tuple[bytes, ...], str], ...] = (
     ((b"ii", b"mm\0", b"fujifilm"), "If it is a raw photo of a camera, export it as JPEG."),
 )
 
-_CHANNELS = (1, 2, 3, 4)  # grey, grey + alpha, RGB, RGB + alpha
-_FIRST_CHANNELS = (1, 3, 4)  # in front, 2 is more often a pair of grey pictures than grey + alpha
-_LAYOUTS = "(H, W), (H, W, 3), (H, W, 4), (3, H, W) or one of these with a leading 1"
 # Half a step of an 8-bit scale: a float this far outside 0..1 still rounds to 0 or 255, so that clipping loses nothing.
 _SLACK = 0.5 / 255
 
@@ -103,7 +99,9 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
         with _explaining(label):
             pixels = _turn_image_into_rgb(source, label)
     elif _is_tensor(source):
-        pixels = _turn_array_into_rgb(_fetch_tensor(source), describe_array(source), channels_first=True)
+        tensor = source.detach().cpu()
+        array = np.asarray(tensor.float() if tensor.is_floating_point() else tensor)  # numpy has no bfloat16
+        pixels = _turn_array_into_rgb(array, describe_array(source), channels_first=True)
     elif hasattr(source, "read"):
         pixels = _read_stream(_fetch_file(source), "The file object")
     elif hasattr(source, "__array__"):
@@ -180,14 +178,9 @@ def _fetch_file(source: Any) -> io.BytesIO:
     return io.BytesIO(content)
 
 
-def _is_tensor(source: object) -> bool:
+def _is_tensor(source: object) -> TypeGuard[torch.Tensor]:
     # torch isn't imported for a question whose answer is no where nobody else has imported it
     return any(f"{kind.__module__}.{kind.__name__}" == "torch.Tensor" for kind in type(source).__mro__)
-
-
-def _fetch_tensor(source: Any) -> NDArray[Any]:
-    tensor = source.detach().cpu()
-    return np.asarray(tensor.float() if tensor.is_floating_point() else tensor)  # numpy has no bfloat16
 
 
 def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
@@ -266,17 +259,23 @@ def _turn_image_into_rgb(image: Image.Image, label: str) -> NDArray[np.uint8]:
     with contextlib.suppress(Exception):  # damaged EXIF data, of whatever kind: the pixels are whole
         image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):
-        array = _widen(image, label)
+        array = np.asarray(image)
+        if image.mode == "I":  # how Pillow holds most 16-bit files, in 32 bits
+            low, high = int(array.min()), int(array.max())
+            if low < 0 or high > 65535:
+                raise PhotoError(
+                    f"{label} holds whole numbers from {low} to {high}, but 16 bits go from 0 to 65535. Scale it first."
+                )
+            array = array.astype(np.uint16)
         return _turn_array_into_rgb(~array if negative and array.dtype == np.uint16 else array, label)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     try:
-        pixels = _turn_array_into_rgb(np.asarray(image.convert(mode)), label)
+        array = np.asarray(image.convert(mode))
     except ValueError as error:
-        if isinstance(error, PhotoError):
-            raise
         raise PhotoError(
             f"{label} has the colour mode {image.mode}, which can't become RGB here. Save it as RGB."
         ) from error
+    pixels = _turn_array_into_rgb(array, label)
     if deep:  # Pillow keeps the upper eight of sixteen bits
         _warn_of_few_bits(label, int(pixels.max()) * 256 + 255)
     return pixels
@@ -294,19 +293,6 @@ def _is_preview(image: Image.Image) -> bool:
         or Tag.DNGVersion in tags
         or bool(reduced and (Tag.SubIFDs in tags or getattr(image, "n_frames", 1) > 1))
     )
-
-
-def _widen(image: Image.Image, label: str) -> NDArray[Any]:
-    """Numbers of a 16-bit or float image; Pillow's 32-bit mode I is how it holds most 16-bit files."""
-    array = np.asarray(image)
-    if image.mode != "I":
-        return array
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high > 65535:
-        raise PhotoError(
-            f"{label} holds whole numbers from {low} to {high}, but 16 bits go from 0 to 65535. Scale it first."
-        )
-    return array.astype(np.uint16)
 
 
 def _turn_array_into_rgb(array: NDArray[Any], label: str, *, channels_first: bool = False) -> NDArray[np.uint8]:
@@ -333,12 +319,16 @@ def _put_channels_last(array: NDArray[Any], label: str, *, channels_first: bool)
     if array.ndim == 2:
         return array[:, :, None]
     if array.ndim == 3:
-        first, last = array.shape[0] in _FIRST_CHANNELS, array.shape[2] in _CHANNELS
+        # Grey, grey + alpha, RGB, RGB + alpha; in front, 2 is more often a pair of grey pictures than grey + alpha.
+        first, last = array.shape[0] in (1, 3, 4), array.shape[2] in (1, 2, 3, 4)
         if first and (channels_first or not last):
             return np.moveaxis(array, 0, 2)
         if last:
             return array
-    raise PhotoError(f"{label} doesn't have the shape of a picture. Expected {_LAYOUTS}.")
+    raise PhotoError(
+        f"{label} doesn't have the shape of a picture. Expected (H, W), (H, W, 3), (H, W, 4), (3, H, W) or one of "
+        "these with a leading 1."
+    )
 
 
 def _scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:

@@ -1,7 +1,4 @@
-"""Folders of photos: which files count, what systems leave there, and folders whose sub-folders are classes.
-
-Every command lists folders with these functions, so a photo that counts for one counts for all.
-"""
+"""Folders of photos, and folders of class folders: the one listing, so a photo that counts for one counts for all."""
 
 from __future__ import annotations
 
@@ -37,7 +34,9 @@ class Listing:
 
     def describe_left_out(self) -> str:
         """Return a sentence about the files that are no photos, "" where there are none."""
-        return _describe_left_out(self.left_out)
+        number = len(self.left_out)
+        were = "1 file was" if number == 1 else f"{number} files were"
+        return f"{were} left out: {shorten(self.left_out)}." if number else ""
 
 
 def list_photos(folder: Path) -> Listing:
@@ -67,12 +66,6 @@ def list_photos(folder: Path) -> Listing:
 
 def _is_hidden(name: str) -> bool:
     return _HIDDEN.match(name) is not None
-
-
-def _describe_left_out(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    return f"{'1 file was' if len(names) == 1 else f'{len(names)} files were'} left out: {shorten(names)}."
 
 
 def shorten(names: Sequence[str], most: int = 6) -> str:
@@ -137,13 +130,13 @@ def list_classes(root: str | Path, say: Callable[[str], object] | None = None) -
         paths += [root / name / path for path in found.paths]
         labels += [label] * len(found.paths)
         left_out += [f"{name}/{path}" for path in found.left_out] + [f"{name} (without photos)"] * (not found.paths)
+    told = Listing((), tuple(left_out)).describe_left_out()
     if not paths:
         raise ValueError(
-            f"'{root}' has no photos in class folders; expected '{root}/cat/1.jpg' and so on. "
-            f"{_describe_left_out(left_out)}".rstrip()
+            f"'{root}' has no photos in class folders; expected '{root}/cat/1.jpg' and so on. {told}".rstrip()
         )
-    if say and left_out:
-        say(_describe_left_out(left_out))
+    if say and told:
+        say(told)
     return PhotoFolder(root, tuple(map(printable, classes)), tuple(paths), tuple(labels), tuple(left_out))
 
 

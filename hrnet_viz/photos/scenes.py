@@ -1,4 +1,4 @@
-"""Synthetic teaching scenes, equal for equal arguments: a point, a checker, a mosaic of photos."""
+"""Synthetic scenes with exact truth, equal for equal arguments: a point, a checker, a mosaic of photos."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CREDIT = "Synthetic, made by hrnet_viz"
 # The background stays below this, so that a point of 255 is the brightest place wherever it falls.
 BACKGROUND_TOP = 170
+MARGIN = 0.1
 
 
 @dataclass(frozen=True)
@@ -48,30 +49,20 @@ class Mosaic:
     boxes: tuple[tuple[int, int, int, int], ...]
 
 
-def point_scene(
-    size: int | tuple[int, int] = 224, seed: int = 0, *, diameter: float = 3, margin: float = 0.1
-) -> PointScene:
-    """A photo-like texture (coarse and fine structure, roughly 1/f) with one white point at a random place.
+def point_scene(size: int | tuple[int, int] = 224, seed: int = 0) -> PointScene:
+    """Draw a photo-like texture (coarse and fine structure, roughly 1/f) with one white point of 3 x 3 pixels.
 
-    Made for one question: can the point still be found after the picture went down and up again?
-
-    Args:
-        size: (height, width) or one number, in pixels.
-        seed: another seed gives another texture and another place.
-        diameter: of the point, in pixels; 1 is a single pixel.
-        margin: share of each side that the middle of the point keeps away from the border, below 0.5.
+    Made for one question: can the point still be found after the picture went down and up again? Another seed gives
+    another texture and another place, at least a tenth of each side away from the border.
 
     Raises:
-        ValueError: for a size, diameter or margin that makes no sense.
+        ValueError: for a size, (height, width) or one number in pixels, that makes no sense.
     """
     height, width = check_size(size)
-    if diameter < 1 or not 0 <= margin < 0.5:
-        raise ValueError(f"diameter is {diameter} and margin {margin}; expected diameter >= 1 and 0 <= margin < 0.5.")
     random = np.random.default_rng(seed)
     pixels = _weave(height, width, random)
-    row, column = (int(side * (margin + (1 - 2 * margin) * random.random())) for side in (height, width))
-    rows, columns = np.ogrid[:height, :width]
-    pixels[np.hypot(rows - row, columns - column) < max(diameter / 2, 0.5)] = 255
+    row, column = (int(side * (MARGIN + (1 - 2 * MARGIN) * random.random())) for side in (height, width))
+    pixels[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = 255
     return PointScene(Photo(pixels, f"point {seed}", CREDIT), (row, column))
 
 
@@ -94,12 +85,9 @@ def _weave(height: int, width: int, random: np.random.Generator) -> NDArray[np.u
 
 
 def checker(size: int | tuple[int, int] = 224, cell: int = 8) -> Photo:
-    """A chessboard of black and white squares of `cell` pixels, black in the top left corner.
+    """Draw a chessboard of black and white squares of `cell` pixels (at least 1), black in the top left corner.
 
     Squares smaller than a stream's stride can't survive in that stream.
-
-    Raises:
-        ValueError: if `cell` is below 1.
     """
     height, width = check_size(size)
     if cell < 1:

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hrnet_viz.photos.decode import read_image
-from hrnet_viz.photos.photo import PhotoError
+from hrnet_viz import PhotoError, read_image
 
 BYTES = np.random.default_rng(0).integers(0, 256, (6, 7, 3), dtype=np.uint8)
 
@@ -64,9 +63,10 @@ def test_grey_in_every_layout(shape):
     np.testing.assert_array_equal(read_image(torch.from_numpy(grey.reshape(shape))).pixels, expected)
 
 
-def test_bool_becomes_black_and_white():
-    assert read_image(np.array([[True, False]])).pixels.tolist() == [[[255] * 3, [0] * 3]]
-    assert read_image(torch.tensor([[True, False]])).pixels.tolist() == [[[255] * 3, [0] * 3]]
+@pytest.mark.parametrize(("make", "one"), [(np.array, (1, 1, 3)), (torch.tensor, (3, 1, 1))])
+def test_bool_becomes_black_and_white_and_one_pixel_is_a_picture(make, one):
+    assert read_image(make([[True, False]])).pixels.tolist() == [[[255] * 3, [0] * 3]]
+    assert read_image(make([0.2, 0.4, 1]).reshape(one)).pixels.tolist() == [[[51, 102, 255]]]
 
 
 def test_alpha_lies_over_white_in_floats_and_bytes():
@@ -91,11 +91,6 @@ def test_a_shape_that_can_be_read_both_ways_follows_the_convention_of_its_librar
     both = np.arange(3 * 5 * 3, dtype=np.uint8).reshape(3, 5, 3)
     np.testing.assert_array_equal(read_image(both).pixels, both)
     np.testing.assert_array_equal(read_image(torch.from_numpy(both)).pixels, both.transpose(1, 2, 0))
-
-
-def test_one_pixel_is_a_picture():
-    assert read_image(np.array([[[1, 2, 3]]], dtype=np.uint8)).pixels.tolist() == [[[1, 2, 3]]]
-    assert read_image(torch.zeros(3, 1, 1)).pixels.tolist() == [[[0, 0, 0]]]
 
 
 def test_16_bits_are_rounded_to_the_nearest():

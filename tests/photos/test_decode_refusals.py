@@ -11,17 +11,10 @@ import pytest
 from PIL import Image, ImageFile
 
 import hrnet_viz as hv
-from hrnet_viz.photos import decode
-from hrnet_viz.photos.decode import read_image
-from hrnet_viz.photos.photo import PhotoError
+from hrnet_viz import PhotoError, read_image
 from tests.photos.pictures import encode, png_of, ramp
 
-
-@pytest.fixture
-def path(tmp_path):
-    file = tmp_path / "my photo.png"
-    file.write_bytes(encode(Image.fromarray(ramp()), "PNG"))
-    return file
+PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS
 
 
 def refuse(source, *words):
@@ -47,12 +40,6 @@ def test_a_missing_file_is_a_sentence_with_the_nearest_names(path):
     refuse("x" * 5000, "...")
 
 
-def test_a_file_name_is_quoted_plainly(tmp_path):
-    name = tmp_path / "d'été \\ 1.jpg"
-    name.write_bytes(b"")
-    refuse(name, f'"{name}"', "empty")
-
-
 def test_a_folder_and_an_address_are_refused(tmp_path):
     refuse(tmp_path, "is a folder")
     refuse("https://example.org/cat.jpg", "nothing is downloaded")
@@ -63,9 +50,10 @@ def test_a_device_is_refused_rather_than_read_without_end():
     refuse(os.devnull, "neither a file nor a folder")
 
 
-def test_empty_content_is_refused(tmp_path):
-    (tmp_path / "empty.jpg").touch()
-    refuse(tmp_path / "empty.jpg", "is empty", "empty.jpg")
+def test_empty_content_is_refused_and_the_name_quoted_plainly(tmp_path):
+    name = tmp_path / "d'été \\ 1.jpg"
+    name.touch()
+    refuse(name, f'"{name}"', "empty")
     refuse(b"", "bytes object is empty")
     read = io.BytesIO(encode(Image.fromarray(ramp()), "PNG"))
     read.read()
@@ -137,35 +125,21 @@ def test_no_pixels():
     refuse(png_of(0, 0, 8, 2, b""), "isn't a picture that can be read here, or its header is damaged")
 
 
-def refuse_bomb():
-    # 40,000 x 40,000 declared in 100 bytes: decoding it would take 5 GB
-    refuse(png_of(40_000, 40_000, 8, 2, b"\0"), "million", "smaller copy")
-
-
-@pytest.mark.parametrize("limit", [None, 10**12])
+@pytest.mark.parametrize("limit", [None, 10**12, Image.MAX_IMAGE_PIXELS])
 def test_a_bomb_is_refused_before_decoding_whatever_pillow_is_set_to(limit, monkeypatch):
+    bomb = png_of(40_000, 40_000, 8, 2, b"\0")  # 40,000 x 40,000 declared in 100 bytes: decoding it would take 5 GB
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
-    refuse_bomb()
-
-
-def test_a_bomb_is_refused_with_pillows_default_too():
-    with pytest.raises(PhotoError, match="Pillow accepts"):
-        read_image(png_of(40_000, 40_000, 8, 2, b"\0"))
+    if limit == PILLOWS_LIMIT:
+        refuse(bomb, "more pixels than Pillow accepts", "smaller copy")
+    else:
+        refuse(bomb, "million", "smaller copy")
+        refuse(Image.open(io.BytesIO(bomb)), "40000 x 40000")
 
 
 def test_a_lower_limit_of_pillow_is_respected_in_a_sentence(monkeypatch, path):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     refuse(path, "MAX_IMAGE_PIXELS = 10")
-
-
-def test_a_bomb_that_was_opened_by_pil_is_refused(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    refuse(Image.open(io.BytesIO(png_of(40_000, 40_000, 8, 2, b"\0"))), "40000 x 40000")
-
-
-def test_the_limit_lies_below_the_one_at_which_pillow_warns():
-    assert decode.PIXEL_LIMIT < 1024 * 1024 * 1024 // 4 // 3
 
 
 @pytest.mark.parametrize("source", [None, 3, ["cat.jpg"], {"a": 1}, object()])
@@ -282,14 +256,9 @@ def test_paths_that_lead_nowhere_are_told_as_paths(tmp_path):
     refuse("file://server/cat.png", "There is no file")
     refuse(pathlib.Path("https://example.org/cat.jpg"), "nothing is downloaded")
     refuse(b"a" * 300, "isn't a picture")
+    refuse(tmp_path / "dangling.jpg", "is a link to 'gone', which is not there")
     assert "dangling" not in refuse(tmp_path / "danglin.jpg", "There is no file")
 
 
 def test_a_small_picture_of_plain_bytes_is_no_path():
     assert hv.read_image(b"P6 9 12 255\n" + b"\xc8" * 324).pixels.mean() == 200
-
-
-def test_a_link_to_nothing_says_so(tmp_path):
-    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
-    with pytest.raises(hv.PhotoError, match=r"is a link to .*gone\.png', which is not there"):
-        hv.read_image(tmp_path / "link.png")
