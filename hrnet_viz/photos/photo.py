@@ -64,7 +64,7 @@ class Photo:
         return int(self.pixels.shape[1])
 
     def image(self) -> Image.Image:
-        """The same picture as a PIL image of mode RGB."""
+        """Return the same picture as a PIL image of mode RGB."""
         from PIL import Image
 
         return Image.fromarray(self.pixels)
@@ -79,8 +79,8 @@ class Photo:
         """Equal pixels, name and credit."""
         if not isinstance(other, Photo):
             return NotImplemented
-        same_words = (self.name, self.credit) == (other.name, other.credit)
-        return same_words and np.array_equal(self.pixels, other.pixels)
+        same = (self.name, self.credit) == (other.name, other.credit)
+        return same and np.array_equal(self.pixels, other.pixels)
 
     def __hash__(self) -> int:
         """A hash of the content, so that photos can be keys of a cache."""
@@ -114,7 +114,7 @@ class Photo:
 
 
 def describe_array(value: object) -> str:
-    """Say what an array (or something in its place) is: 'an array of shape (2, 3) and dtype int64'."""
+    """Return what an array (or something in its place) is: 'an array of shape (2, 3) and dtype int64'."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is None or dtype is None:
         kind = type(value).__name__

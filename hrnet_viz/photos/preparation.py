@@ -81,7 +81,7 @@ class Preparation:
             )
 
     def picture(self, photo: Photo) -> Photo:
-        """The exact picture that the net sees, before normalisation: uint8 (H, W, 3) of this size.
+        """Return the exact picture that the net sees, before normalisation: uint8 (H, W, 3) of this size.
 
         Raises:
             PhotoError: if the photo is so long and thin that "crop" would need too much memory.
@@ -99,7 +99,7 @@ class Preparation:
         return Photo(np.asarray(image), photo.name, photo.credit)
 
     def box(self, photo: Photo) -> tuple[float, float, float, float]:
-        """The part of the photo that the net sees: (left, top, right, bottom) in its pixels, with fractions."""
+        """Return the part of the photo that the net sees: (left, top, right, bottom) in its pixels, with fractions."""
         height, width = self.size
         enlarged_height, enlarged_width, left, top = self._place(photo)
         across, down = photo.width / enlarged_width, photo.height / enlarged_height
@@ -107,7 +107,7 @@ class Preparation:
 
     @property
     def transform(self) -> v2.Compose:
-        """The same for a torchvision dataset or a DataLoader: from a picture to its tensor, float32 (3, H, W).
+        """Return the same for a torchvision dataset or a DataLoader: from a picture to its tensor, float32 (3, H, W).
 
         It takes what `read_image` takes, such as a PIL image or an array, and gives bit for bit what `tensor` gives
         for it: the picture is made by `picture`, torchvision does the rest. It can be sent to worker processes.
@@ -133,7 +133,7 @@ class Preparation:
         return self.picture(read_image(source)).image()
 
     def tensor(self, photos: Photo | Sequence[Photo]) -> torch.Tensor:
-        """Pictures of one photo or several, normalised: (picture / 255 - mean) / std, float32 (N, 3, H, W)."""
+        """Return one photo or several as the net's input: (picture / 255 - mean) / std, float32 (N, 3, H, W)."""
         import torch
 
         several = [photos] if isinstance(photos, Photo) else list(photos)
@@ -145,7 +145,7 @@ class Preparation:
         return values.sub_(mean).div_(std)
 
     def undo(self, tensor: torch.Tensor) -> Photo | tuple[Photo, ...]:
-        """The pictures that a tensor was made of: one Photo for (3, H, W), a tuple of them for (N, 3, H, W).
+        """Return the pictures that a tensor was made of: one Photo for (3, H, W), a tuple of them for (N, 3, H, W).
 
         From float32 the pixels come back exactly; what lies outside 0..255 (an edited tensor) is clipped.
 
@@ -155,13 +155,10 @@ class Preparation:
         import torch
 
         given: Any = tensor  # a caller without a type checker may give anything
-        if not isinstance(given, torch.Tensor) or given.ndim not in (3, 4) or not given.is_floating_point():
+        floats = isinstance(given, torch.Tensor) and given.ndim in (3, 4) and given.is_floating_point()
+        if not floats or given.shape[-3] != 3:
             raise PhotoError(
                 f"undo takes a float tensor (3, H, W) or (N, 3, H, W), but {describe_array(tensor)} was given."
-            )
-        if tensor.shape[-3] != 3:
-            raise PhotoError(
-                f"undo needs the three colours on axis {tensor.ndim - 3}, but {describe_array(tensor)} was given."
             )
         values = tensor.detach().cpu().double()
         mean, std = (torch.tensor(numbers, dtype=torch.float64).view(3, 1, 1) for numbers in (self.mean, self.std))
@@ -174,7 +171,7 @@ class Preparation:
         return tuple(Photo(one, f"picture {index}") for index, one in enumerate(pixels))
 
     def _place(self, photo: Photo) -> tuple[int, int, int, int]:
-        """(height, width) to which the photo is resized, and (left, top) of the middle that is then taken."""
+        """Return (height, width) to which the photo is resized, and (left, top) of the middle that is then taken."""
         height, width = self.size
         if self.fit == "squash":
             return height, width, 0, 0
@@ -193,7 +190,7 @@ def prepare(
     size: int | tuple[int, int] | None = None,
     device: torch.device | str | None = None,
 ) -> torch.Tensor:
-    """Make the input tensor of a net, with the net's own size and normalisation (`net.preparation`).
+    """Return the input tensor of a net, with the net's own size and normalisation (`net.preparation`).
 
     Args:
         net: a net with the attribute `preparation`.
@@ -231,7 +228,7 @@ def prepare(
 
 
 def check_size(size: Any) -> tuple[int, int]:
-    """(height, width) from one whole number or two; a ValueError in a sentence for anything else."""
+    """Return (height, width) from one whole number or two; a ValueError in a sentence for anything else."""
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1 for side in sides)
     if len(sides) != 2 or not whole:

@@ -16,7 +16,7 @@ from hrnet_viz.photos.photo import SAMPLES, Photo, PhotoError
 
 
 def names() -> tuple[str, ...]:
-    """Names of the sample photos, the cat first."""
+    """Return the names of the sample photos, the cat first."""
     return tuple(SAMPLES)
 
 
@@ -24,7 +24,7 @@ def photo(name: str) -> Photo:
     """Read a sample photo.
 
     Args:
-        name: one of `photo_names()`, or the name of its file in scikit-image, such as "chelsea".
+        name: one of `hv.photos.names()`, or the name of its file in scikit-image, such as "chelsea".
 
     Returns:
         The photo in its own size, with its credit and licence.

@@ -6,11 +6,18 @@ import zlib
 
 import numpy as np
 
+from hrnet_viz import Photo
+
 
 def ramp(height=24, width=32):
     """Smooth, so that JPEG keeps it, and different in each corner, so that a wrong turn shows."""
     rows, columns = np.mgrid[:height, :width]
     return np.stack([rows * 10, columns * 7, 128 + 0 * rows], axis=2).astype(np.uint8)
+
+
+def noise(height, width, seed=0):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Photo(pixels, f"noise {seed}", "nobody")
 
 
 def encode(image, kind, **options):

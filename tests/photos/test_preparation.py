@@ -9,13 +9,9 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hrnet_viz.photos.photo import Photo, PhotoError
+from hrnet_viz import Photo, PhotoError
 from hrnet_viz.photos.preparation import INTERPOLATIONS, Preparation, check_size, prepare, read_photos
-
-
-def noise(height, width, seed=0):
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Photo(pixels, f"noise {seed}", "nobody")
+from tests.photos.pictures import noise
 
 
 class Net(nn.Module):
@@ -78,10 +74,11 @@ def test_a_loader_over_the_transform_makes_the_batch_of_prepare(tmp_path):
 
 def test_the_tensor_is_the_normalised_picture():
     photo, preparation = noise(50, 60), Preparation(size=(32, 48), mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))
-    tensor = preparation.tensor(photo)
+    tensor, picture = preparation.tensor(photo), preparation.picture(photo)
     assert tensor.shape == (1, 3, 32, 48)
     assert tensor.dtype == torch.float32
-    expected = (preparation.picture(photo).pixels / 255 - (0.1, 0.2, 0.3)) / (0.4, 0.5, 0.6)
+    assert (picture.name, picture.credit) == ("noise 0", "nobody")
+    expected = (picture.pixels / 255 - (0.1, 0.2, 0.3)) / (0.4, 0.5, 0.6)
     np.testing.assert_allclose(tensor[0].permute(1, 2, 0), expected, atol=1e-6)
 
 
@@ -92,11 +89,6 @@ def test_several_photos_of_several_shapes_make_one_batch():
     assert torch.equal(batch, torch.cat([preparation.tensor(photo) for photo in photos]))
     with pytest.raises(PhotoError, match="No photo"):
         preparation.tensor([])
-
-
-def test_the_picture_keeps_name_and_credit():
-    picture = Preparation(size=(8, 8)).picture(noise(20, 20))
-    assert (picture.name, picture.credit) == ("noise 0", "nobody")
 
 
 @pytest.mark.parametrize("shape", [(300, 451), (451, 300), (40, 40), (33, 400)])
@@ -232,12 +224,9 @@ def test_prepare_follows_the_dtype_and_device_of_the_net():
     assert prepare(Net(torch.float64), photo).dtype == torch.float64
     assert prepare(Net().to("meta"), photo).device.type == "meta"
     assert prepare(Net().to("meta"), photo, device="cpu").device.type == "cpu"
-
-
-def test_a_net_without_parameters_gets_float32_on_the_cpu():
-    net = nn.Identity()
-    net.preparation = Preparation(size=(8, 8))
-    assert prepare(net, noise(9, 9)).dtype == torch.float32
+    bare = nn.Identity()
+    bare.preparation = Preparation(size=(8, 8))
+    assert prepare(bare, photo).dtype == torch.float32
 
 
 def test_prepare_can_take_another_size():
@@ -271,12 +260,9 @@ def test_a_tensor_that_is_not_ready_gets_a_sentence(tensor, words):
         prepare(Net(), tensor)
 
 
-def test_a_size_beside_a_ready_tensor_of_another_is_refused():
+def test_another_size_than_that_of_the_tensor_and_a_net_that_says_nothing_get_a_sentence():
     with pytest.raises(PhotoError, match="Leave size out"):
         prepare(Net(), torch.zeros(1, 3, 8, 8), size=16)
-
-
-def test_a_net_that_says_nothing_gets_a_sentence():
     with pytest.raises(TypeError, match=r"Identity has no `preparation`.*Set net\.preparation"):
         prepare(nn.Identity(), noise(9, 9))
 
