@@ -15,6 +15,8 @@ from hrnet_viz import PhotoError, read_image
 from tests.photos.pictures import encode, png_of, ramp
 
 PILLOWS_LIMIT = Image.MAX_IMAGE_PIXELS
+BRANDS_OF_HEIC = [b"heic", b"hevc", b"heim", b"heis", b"msf1", b"mif1"]
+RAW_STARTS = [b"II*\x00\x10\x00\x00\x00CR\x02\x00", b"\0\0\0\x18ftypcrx ", b"MM\0*", b"FUJIFILM"]
 
 
 def refuse(source, *words):
@@ -70,7 +72,8 @@ def test_empty_content_is_refused_and_the_name_quoted_plainly(tmp_path):
         (b"%PDF-1.7 ...", "PDF"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
         (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        *((b"\0\0\0\x18ftyp" + brand + bytes(60), "HEIC photo: export it as JPEG") for brand in BRANDS_OF_HEIC),
+        *((start + bytes(80), "raw photo of a camera") for start in RAW_STARTS),
         (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2avc1mp41", "video"),
         (b"\0" * 5000, "isn't a picture"),
     ],
@@ -153,9 +156,8 @@ def test_closed_images_are_told(tmp_path):
         pass
     with Image.open(tmp_path / "cat.jpg") as loaded:
         loaded.load()
-    with pytest.raises(hv.PhotoError, match=r"is closed: .* Call image.load\(\) before"):
-        hv.read_image(lazy)
-    assert hv.read_image(loaded).width == 451
+    refuse(lazy, "is closed: ", "Call image.load() before")
+    assert read_image(loaded).width == 451
 
 
 @pytest.mark.parametrize("mode", ["r", "rb"])
@@ -165,18 +167,6 @@ def test_a_file_that_is_closed_or_of_text_is_told(mode, tmp_path):
         if mode == "r":
             refuse(file, "binary mode")
     refuse(file, "The file object can't be read", "closed")
-
-
-@pytest.mark.parametrize("brand", [b"heic", b"hevc", b"heim", b"heis", b"msf1", b"mif1"])
-def test_every_brand_of_heic_gets_its_hint(brand):
-    with pytest.raises(hv.PhotoError, match="HEIC photo: export it as JPEG"):
-        hv.read_image(b"\x00\x00\x00\x18ftyp" + brand + bytes(60))
-
-
-@pytest.mark.parametrize("start", [b"II*\x00\x10\x00\x00\x00CR\x02\x00", b"\x00\x00\x00\x18ftypcrx "])
-def test_raw_photos_are_told(start):
-    with pytest.raises(hv.PhotoError, match="raw photo of a camera"):
-        hv.read_image(start + bytes(80))
 
 
 def write_tiff(path, first, second, shape=(6, 8, 3)):
@@ -229,13 +219,13 @@ def test_few_bits_in_sixteen_are_told(bits, factor, form):
         rows = b"".join(b"\0" + np.repeat(row, 3).astype(">u2").tobytes() for row in grey)
         source = png_of(4, 3, 16, 2, rows)
     with pytest.warns(UserWarning, match=f"{bits}-bit data have to be multiplied by {factor} first"):
-        hv.read_image(source)
+        read_image(source)
 
 
 @pytest.mark.parametrize("grey", [np.zeros((8, 8), np.uint16), np.array([[0, 4096]], np.uint16)])
 def test_black_and_dark_pictures_of_sixteen_bits_are_read_quietly(grey, recwarn):
-    hv.read_image(grey)
-    hv.read_image(encode(Image.fromarray(grey), "PNG"))
+    read_image(grey)
+    read_image(encode(Image.fromarray(grey), "PNG"))
     assert not recwarn.list
 
 
@@ -245,7 +235,7 @@ def test_paths_as_bytes_and_as_addresses_of_files(tmp_path):
     with os.scandir(os.fsencode(tmp_path)) as entries:
         (entry,) = entries
     for source in (bytes(path), path.as_uri(), f"file://localhost{path}", f"file:{path}", entry):
-        assert hv.read_image(source).name == "a cat#1"
+        assert read_image(source).name == "a cat#1"
 
 
 def test_paths_that_lead_nowhere_are_told_as_paths(tmp_path):
@@ -261,4 +251,4 @@ def test_paths_that_lead_nowhere_are_told_as_paths(tmp_path):
 
 
 def test_a_small_picture_of_plain_bytes_is_no_path():
-    assert hv.read_image(b"P6 9 12 255\n" + b"\xc8" * 324).pixels.mean() == 200
+    assert read_image(b"P6 9 12 255\n" + b"\xc8" * 324).pixels.mean() == 200

@@ -57,13 +57,8 @@ def test_folders_behind_links_count_once_and_a_link_back_ends(folder):
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
     hv.photo("cat").image().save(elsewhere / "z.JPG")
-    for name, target in {
-        "back": "..",
-        "far": "../elsewhere",
-        "again": "../elsewhere",
-        "gone.jpg": "x",
-        "lost": "x",
-    }.items():
+    links = {"back": "..", "far": "../elsewhere", "again": "../elsewhere", "gone.jpg": "x", "lost": "x"}
+    for name, target in links.items():
         (folder / "cat" / name).symlink_to(target)
     found = list_photos(folder / "cat")
     assert [path for path in found.paths if "z.JPG" in path] == ["again/z.JPG"]
