@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hrnet_viz.arguments import end_quietly_in_pipes, place, whole
+from hrnet_viz.files import end_quietly_in_pipes, place, whole
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet

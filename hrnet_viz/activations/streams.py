@@ -5,8 +5,23 @@ from __future__ import annotations
 from math import ceil
 from typing import Literal
 
-from hrnet_viz.canvas.panels import BAR, WORDS, Panel, Show, choose_map, draw_panel, draw_photo, make_panel
-from hrnet_viz.canvas.sources import SiteMaps, count, find_peak, fit_cells, name_sample, read_maps, read_photo
+from hrnet_viz.canvas.panels import (
+    BAR,
+    WORDS,
+    Panel,
+    Show,
+    SiteMaps,
+    choose_map,
+    count,
+    draw_panel,
+    draw_photo,
+    find_peak,
+    fit_cells,
+    make_panel,
+    name_sample,
+    read_maps,
+    read_photo,
+)
 from hrnet_viz.canvas.style import (
     LARGE,
     MARGIN,

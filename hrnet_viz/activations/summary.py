@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from hrnet_viz.activations.statistics import SiteStatistics, Statistics
-from hrnet_viz.canvas.sources import count, site_colour
+from hrnet_viz.canvas.panels import count, site_colour
 from hrnet_viz.canvas.style import (
     BRANCH_COLOURS,
     MARGIN,

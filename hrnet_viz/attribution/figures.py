@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from math import ceil
 from textwrap import wrap
 from typing import Literal
@@ -13,16 +12,22 @@ from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams, Enlarge
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.attribution.tiles import (
     RANGE_WORDS,
+    TALLEST,
     Tile,
+    caption_flags,
     caption_scale,
     check_photo,
+    describe,
     draw_legend,
     draw_plain,
     draw_tile,
+    fit_tile,
     read_picture,
     read_tile,
+    share_limit,
+    title_of,
 )
-from hrnet_viz.canvas.sources import count
+from hrnet_viz.canvas.panels import draw_arrow
 from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, short, theme_colours
 from hrnet_viz.sites import Site, quote
 
@@ -34,11 +39,17 @@ GAP = 0.12  # in, between columns
 ROW_GAP = 0.14
 HEAD = 0.24  # in, above the columns
 LEGEND = 0.55
-TALLEST = 1.7  # in, of a map
 PER_ROW = 6
 OFTEN_EMPTY = 2  # the first row that stage 2 has no map for
 
 Scale = Literal["own", "shared", "misleading"]
+CHAIN_LABELS = 1.15
+SIGN = 0.34  # in, between the maps of a row
+CHAIN_HEAD = 0.22  # in, above each map
+CHAIN_ROW_GAP = 0.12
+CHAIN_TALLEST = 1.4  # in, of a map
+ADDITIVE = ("gradcam", "hirescam")
+"""Methods whose maps of the parts of a sum add up to the map of the sum: one gradient belongs to all of them."""
 
 
 def cam_grid(
@@ -265,43 +276,90 @@ def scaled(cams: Cams, scale: Scale) -> Cams:
     return cams.per_area() if scale == "shared" else cams
 
 
-def share_limit(tiles: list[Tile], *, wanted: bool) -> list[Tile]:
-    """Give tiles one scale if wanted."""
-    reach = max(tile.reach for tile in tiles)
-    return [replace(tile, limit=reach) for tile in tiles] if wanted else tiles
-
-
-def fit_tile(cams: Cams, width: float) -> tuple[float, float]:
-    """Give (width, height) of a tile in inches: the shape of the photo, no wider than ``width`` and not too tall."""
-    rows, columns = cams.input.shape[2:]
-    shrink = min(1.0, TALLEST / (width * rows / columns))
-    return width * shrink, width * rows / columns * shrink
-
-
-def title_of(cams: Cams, sample: int) -> str:
-    """Name method and target."""
-    return f"{NAMES[cams.method]} for “{cams.targets[sample]}”"
-
-
-def caption_flags(tiles: Sequence[Tile]) -> str:
-    """Explain the words across maps that say nothing, if there are any."""
-    silent = sum(tile.flag.startswith("nothing") for tile in tiles)
-    flat = sum(tile.flag.startswith("the same") for tile in tiles)
-    words = ""
-    if silent:
-        words += f"{count(silent, 'map')} without any positive value: nothing there speaks for the target. "
-    if flat:
-        words += f"{count(flat, 'map')} with the same value everywhere: nothing is located there. "
-    return words
-
-
-def describe(cams: Cams, tiles: Sequence[Tile], sample: int, where: str) -> str:
-    """Write the text alternative of a figure of one target."""
-    each = "; ".join(tile.describe() for tile in tiles)
-    score = short(float(cams.scores[sample]), 3)
-    return f"{title_of(cams, sample)} (score {score}) {where}, {count(len(tiles), 'map')} over the photo. {each}."
-
-
 def name_module(site: Site) -> str:
     """Give the address of the module that a site belongs to."""
     return f"stage{site.stage}.{site.module}"
+
+
+def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme: Theme | None = None) -> Picture:
+    """Draw the maps of the head: widened (incre), carried down, added up, at one resolution per row, then the last one.
+
+    Args:
+        cams: the maps; they must hold the sites of the head.
+        sample: number of the photo.
+        enlarge: "cells" as they are, or "bilinear".
+        theme: "light" or "dark"; the default theme if None.
+
+    Raises:
+        SiteError: a site that there is no map of.
+        IndexError: no such photo.
+    """
+    adds = cams.method in ADDITIVE
+    rows = [[read_tile(cams, "head.incre0", sample)]]
+    for b in (1, 2, 3):
+        tiles = [read_tile(cams, name, sample) for name in (f"head.incre{b}", f"head.down{b - 1}", f"head.sum{b}")]
+        rows.append(share_limit(tiles, wanted=adds))
+    final = read_tile(cams, "head.final", sample)
+    pixels = read_picture(cams, sample)
+    size = wide, high = fit_tile(cams, CHAIN_TALLEST)
+    tall = CHAIN_HEAD + high + RANGE_WORDS + CHAIN_ROW_GAP
+    start = MARGIN + CHAIN_LABELS
+    column = wide + SIGN
+    with new_picture(
+        WIDTH,
+        4 * tall - CHAIN_ROW_GAP,
+        theme,
+        title=f"{title_of(cams, sample)}: the head gives resolution up, step by step",
+        caption=_caption(cams, rows, final, adds=adds),
+        alt=describe(cams, [*(tile for row in rows for tile in row), final], sample, "through the head"),
+    ) as picture:
+        muted = theme_colours(picture.theme).muted
+
+        def place(tile: Tile, left: float, top: float) -> None:
+            picture.write(left, top, tile.site.name, fontsize=NORMAL, fontweight="bold")
+            draw_tile(picture, tile, pixels, (left, top + CHAIN_HEAD), size, enlarge=enlarge)
+
+        for b, row in enumerate(rows):
+            top = b * tall
+            words = f"stride {row[0].site.stride}\n{row[0].size} cells\n{row[0].site.channels} channels"
+            picture.write(MARGIN, top + CHAIN_HEAD, words, fontsize=SMALL, color=muted, linespacing=1.35)
+            for k, tile in enumerate(row):
+                place(tile, start + k * column, top)
+                if k:
+                    between = (start + k * column - SIGN / 2, top + CHAIN_HEAD + high / 2)
+                    picture.write(*between, "+="[k - 1], ha="center", va="center", fontsize=LARGE, color=muted)
+            if b < 3:  # the running sum goes down into the next resolution
+                last = start + (len(row) - 1) * column
+                below = (b + 1) * tall
+                if b:
+                    draw_arrow(
+                        picture,
+                        (last - 0.04, top + CHAIN_HEAD + high + 0.1),
+                        (start + column + wide + 0.06, below + CHAIN_HEAD),
+                    )
+                else:
+                    draw_arrow(
+                        picture, (last + wide + 0.04, top + CHAIN_HEAD + high), (start + column + 0.25, below - 0.02)
+                    )
+        right, bottom = start + 3 * column + 0.3, 3 * tall
+        middle = bottom + CHAIN_HEAD + high / 2
+        draw_arrow(picture, (right - SIGN - 0.26, middle), (right - 0.06, middle))
+        place(final, right, bottom)
+        score = f"mean over all cells,\none linear layer:\nscore {short(float(cams.scores[sample]), 3)}"
+        picture.write(right + wide + 0.2, middle, score, fontsize=NORMAL, va="center", linespacing=1.4)
+        draw_plain(picture, pixels, (right, CHAIN_HEAD), size)
+        draw_legend(picture, (right, CHAIN_HEAD + high + RANGE_WORDS + 0.3), min(2.6, WIDTH - MARGIN - right))
+    return picture
+
+
+def _caption(cams: Cams, rows: list[list[Tile]], final: Tile, *, adds: bool) -> str:
+    silent = caption_flags([tile for row in rows for tile in row] + [final])
+    if adds:
+        return (
+            f"{silent}{NAMES[cams.method]} maps of a row are in one unit, since one gradient belongs to a sum and to "
+            "its parts: they share a scale, and the first two add up to the third. Rows cannot be compared."
+        )
+    return (
+        f"{silent}Each map is coloured up to its own largest absolute value; with {NAMES[cams.method]} the maps of the "
+        "parts do not add up to that of the sum."
+    )

@@ -1,4 +1,4 @@
-"""One class activation map over the photo: the tile that every figure of such maps is put together from.
+"""One class activation map over the photo, the tile of every figure of such maps.
 
 The photo is grey, so that colour is the map's alone: brown speaks for the target, blue against it, and where a map is
 near zero the photo shows through. A map without any positive value is drawn in blues with words across it; one that is
@@ -7,7 +7,8 @@ zero everywhere leaves the photo, with words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from math import floor
 from typing import Any
 
@@ -20,8 +21,7 @@ from PIL import Image
 
 from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams, Enlarge, upsample
 from hrnet_viz.attribution.methods import NAMES
-from hrnet_viz.canvas.panels import thin_colours
-from hrnet_viz.canvas.sources import Floats, site_colour
+from hrnet_viz.canvas.panels import Floats, count, site_colour, thin_colours
 from hrnet_viz.canvas.style import (
     SIGNED,
     SMALL,
@@ -37,6 +37,7 @@ STEPS = 12  # of colour on each side of zero, and
 GREYS = 8  # of the photo: together they fit into the palette of one PNG
 THINNEST, THICKEST = 0.32, 0.9  # opacity of zero, which is a veil, and of the largest step
 RANGE_WORDS = 0.34  # in, two lines below a tile
+TALLEST = 1.7  # in, of a map
 
 
 @dataclass(frozen=True)
@@ -270,3 +271,40 @@ def caption_scale(cams: Cams, scale: str) -> str:
         "Each map is coloured up to its own largest absolute value; high and low are its raw values. They have no unit "
         "in common with other maps: compare places within a map, not colours between maps."
     )
+
+
+def caption_flags(tiles: Sequence[Tile]) -> str:
+    """Explain the words across maps that say nothing, if there are any."""
+    silent = sum(tile.flag.startswith("nothing") for tile in tiles)
+    flat = sum(tile.flag.startswith("the same") for tile in tiles)
+    words = ""
+    if silent:
+        words += f"{count(silent, 'map')} without any positive value: nothing there speaks for the target. "
+    if flat:
+        words += f"{count(flat, 'map')} with the same value everywhere: nothing is located there. "
+    return words
+
+
+def describe(cams: Cams, tiles: Sequence[Tile], sample: int, where: str) -> str:
+    """Write the text alternative of a figure of one target."""
+    each = "; ".join(tile.describe() for tile in tiles)
+    score = short(float(cams.scores[sample]), 3)
+    return f"{title_of(cams, sample)} (score {score}) {where}, {count(len(tiles), 'map')} over the photo. {each}."
+
+
+def fit_tile(cams: Cams, width: float) -> tuple[float, float]:
+    """Give (width, height) of a tile in inches: the shape of the photo, no wider than ``width`` and not too tall."""
+    rows, columns = cams.input.shape[2:]
+    shrink = min(1.0, TALLEST / (width * rows / columns))
+    return width * shrink, width * rows / columns * shrink
+
+
+def share_limit(tiles: list[Tile], *, wanted: bool) -> list[Tile]:
+    """Give tiles one scale if wanted."""
+    reach = max(tile.reach for tile in tiles)
+    return [replace(tile, limit=reach) for tile in tiles] if wanted else tiles
+
+
+def title_of(cams: Cams, sample: int) -> str:
+    """Name method and target."""
+    return f"{NAMES[cams.method]} for “{cams.targets[sample]}”"

@@ -12,7 +12,7 @@ from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.attribution.pointing import Pointing, write_verdict
 from hrnet_viz.attribution.truth_table import Interval
 from hrnet_viz.canvas.colours import HEAD_COLOUR, branch_colour
-from hrnet_viz.canvas.sources import count
+from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, short, theme_colours
 from hrnet_viz.sites import SiteError, parse
 

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
-from hrnet_viz.canvas.sources import Floats
+from hrnet_viz.canvas.panels import Floats
 from hrnet_viz.canvas.style import (
     MARGIN,
     NORMAL,

@@ -48,8 +48,7 @@ from hrnet_viz.canvas.colours import (
     theme_colours,
     tint,
 )
-from hrnet_viz.canvas.encoding import encode_png
-from hrnet_viz.canvas.painting import colour_bar, map_limits, outline, short, show_map
+from hrnet_viz.canvas.painting import colour_bar, encode_png, map_limits, outline, short, show_map
 
 __all__ = [
     "BRANCH_COLOURS",

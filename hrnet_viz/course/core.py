@@ -1,21 +1,23 @@
-"""What an exercise is, and how an answer is judged: expected, got, and a hint that says more at every try.
-
-Expected answers are computed from the learner's own net, trace or photo, so that they stay true when these are swapped.
-A wrong answer, even one that cannot be compared, gets words and never a stack trace.
-"""
+"""Exercises with their checkers, and what the shipped table says about the maps of the shipped net."""
 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
+from textwrap import fill
 from typing import Any
 
 import numpy as np
+
+from hrnet_viz.weights.sources import find_shipped
 
 Expected = Callable[..., Any]
 
@@ -186,3 +188,29 @@ def agree(answer: Any, expected: Any, tolerance: float = 1e-4) -> bool:
         return False
     scale = max(float(np.abs(right).max(initial=0)), 1e-12)
     return bool(np.abs(mine - right).max(initial=0) <= tolerance * scale)
+
+
+HERE = Path(__file__).parent
+PLACES = (HERE / "_shipped", HERE.parents[1] / "assets" / "faithfulness")  # of a wheel, of a clone
+
+
+def describe_faithfulness(*measures: str) -> str:
+    """Return what the shipped table concludes, in sentences.
+
+    Args:
+        measures: which of its measures: "pointing", "energy", "deletion", "insertion", "drop", "ablation", "sanity".
+    """
+    file = next((place / "results.json" for place in PLACES if (place / "results.json").is_file()), None)
+    if file is None:
+        return "No table is shipped with this installation. In a clone `make faithfulness PHOTOS=folder` measures one."
+    told = json.loads(file.read_text(encoding="utf8"))
+    how = told["provenance"]
+    mine = hashlib.sha256(find_shipped("teaching").read_bytes()).hexdigest()
+    which = "this very net" if how["sha256 of the weights"] == mine else "an earlier training of this net, not this one"
+    lines = [
+        f"Measured on {which}.",
+        f"{how['photos']} validation photos, {how['named right by the net']} of them named right by the net.",
+    ]
+    chosen = [sentence for sentence in told["conclusions"] if sentence.startswith(measures)]
+    lines += [fill(sentence, 110, initial_indent="* ", subsequent_indent="  ") for sentence in chosen]
+    return "\n".join(lines)

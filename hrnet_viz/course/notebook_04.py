@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.course.core import Exercise
-from hrnet_viz.heads.table import table as head_table
+from hrnet_viz.heads.tables import table as head_table
 from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.runner import run
 from hrnet_viz.tracing import Trace, evaluating

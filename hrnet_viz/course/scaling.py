@@ -22,7 +22,7 @@ from hrnet_viz.canvas.style import HEAD_COLOUR, Picture, Theme, default_theme, t
 from hrnet_viz.doors import Choices, guard
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.explorer.sliders import DescribedImage
-from hrnet_viz.interventions.response_figure import response_curves
+from hrnet_viz.interventions.first_order_figures import response_curves
 from hrnet_viz.runner import run
 from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, evaluating

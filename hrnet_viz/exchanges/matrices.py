@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hrnet_viz.canvas.matrices import average, matrices_picture
-from hrnet_viz.canvas.sources import count, fit_cells
+from hrnet_viz.canvas.panels import count, fit_cells
 from hrnet_viz.canvas.style import (
     MARGIN,
     NORMAL,

@@ -11,7 +11,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from hrnet_viz.canvas.matrices import average, describe_matrices
-from hrnet_viz.canvas.sources import Floats
+from hrnet_viz.canvas.panels import Floats
 from hrnet_viz.canvas.style import (
     BRANCH_COLOURS,
     MARGIN,

@@ -1,7 +1,10 @@
-"""What each path contributes to an exchange, in several measures that answer different questions.
+"""What each path contributes to an exchange, in several measures, and which exchanges are kept or cut.
 
 Output i of a module is ReLU(S) with S = P_0 + ... + P_J, P_j being what branch j contributes (arXiv 1908.07919, section
 3.1, equation 3). Every measure compares P_j with S or with the other paths, over a whole map, per channel or per place.
+
+The paper trains nets with 1, 3 and 8 exchanges (table 12): the last, the last of each stage, all. Here the paths of one
+net are cut: an exchange that is taken away keeps its identity paths, so that each stream goes on by itself.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.site_map import ReadOnly, SiteMap
-from hrnet_viz.sites import Site, quote
+from hrnet_viz.sites import Site, quote, read_integer
 from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:
@@ -212,3 +215,61 @@ def _add_others(paths: Tensor) -> Tensor:
     numbers = range(len(paths))
     nothing = torch.zeros_like(paths[0])
     return torch.stack([_add(torch.stack([nothing if k == j else paths[k] for k in numbers])) for j in numbers])
+
+
+def choices(plan: Plan) -> tuple[int, ...]:
+    """Return the numbers of exchanges that may be kept: 0, 1, 3 and all."""
+    return tuple(sorted({0, 1, 3, len(plan.modules)}))
+
+
+def kept_exchanges(plan: Plan, number: int | None) -> tuple[str, ...]:
+    """Return the modules whose exchange is kept.
+
+    Args:
+        plan: the plan of the net.
+        number: 0 for none, 1 for the last, 3 for the last of each stage, or the number of all; None for all.
+
+    Raises:
+        ValueError: another number.
+    """
+    modules = tuple(module.address for module in plan.modules)
+    if number is None:
+        return modules
+    asked = read_integer(number)
+    if asked not in choices(plan):
+        raise ValueError(
+            f"exchanges={quote(number)} was given. {plan.owner} has {len(modules)} exchanges; of these "
+            f"{', '.join(map(str, choices(plan)))} can be kept: none, the last, the last of each stage, or all."
+        )
+    last_of_stage = {module.partition(".")[0]: module for module in modules}
+    return {0: (), 1: modules[-1:], 3: tuple(last_of_stage.values()), len(modules): modules}[asked]
+
+
+def cut_paths(plan: Plan, number: int | None) -> frozenset[str]:
+    """Return the paths that are taken away when this many exchanges are kept: all between different branches.
+
+    Raises:
+        ValueError: a number that ``kept_exchanges`` does not know.
+    """
+    kept = kept_exchanges(plan, number)
+    return frozenset(
+        path.name
+        for path in plan.select(kind="fuse_path")
+        if path.branch != path.source and f"stage{path.stage}.{path.module}" not in kept
+    )
+
+
+def reaching_sites(plan: Plan, site: str, number: int | None = None) -> tuple[str, ...]:
+    """Return the landmarks that reach a site when this many exchanges are kept, in plan order, itself left out.
+
+    Raises:
+        SiteError: an address that names no site.
+        ValueError: a number that ``kept_exchanges`` does not know.
+    """
+    cut = cut_paths(plan, number)
+    name = plan.resolve(site)
+    reached = {name}
+    for step in reversed(plan.expand([name])):
+        if step.name in reached:
+            reached.update(source for source in step.inputs if source not in cut)
+    return tuple(one for one in plan.landmarks if one in reached - {name})

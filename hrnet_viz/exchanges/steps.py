@@ -8,8 +8,17 @@ import torch
 from matplotlib.image import AxesImage
 
 from hrnet_viz.activations.statistics import rank_channels
-from hrnet_viz.canvas.panels import WORDS, Panel, check_channel, draw_panel
-from hrnet_viz.canvas.sources import Floats, fit_cells, name_range, name_sample, read_maps
+from hrnet_viz.canvas.panels import (
+    WORDS,
+    Floats,
+    Panel,
+    check_channel,
+    draw_panel,
+    fit_cells,
+    name_range,
+    name_sample,
+    read_maps,
+)
 from hrnet_viz.canvas.style import (
     LARGE,
     MARGIN,

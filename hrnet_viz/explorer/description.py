@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hrnet_viz.activations.statistics import ORDERS
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
-from hrnet_viz.canvas.sources import count, site_colour
+from hrnet_viz.canvas.panels import count, site_colour
 from hrnet_viz.explorer.layout import Node, lay_out
 from hrnet_viz.network.plan import INPUT, Plan
 from hrnet_viz.sites import Site

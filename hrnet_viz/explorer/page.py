@@ -1,8 +1,4 @@
-"""The kernel-free twin: one HTML file that holds the answers to what its page may ask.
-
-Each answer is compressed by itself and opened when it is looked at. A content security policy allows the page's own
-script and style and nothing else: no request, no other script, whatever a class or a file is called.
-"""
+"""The explorer as one HTML file that needs no kernel, and the front end that it shares with the widget."""
 
 from __future__ import annotations
 
@@ -14,13 +10,14 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from hrnet_viz.explorer.front_end import read_module, read_style
-from hrnet_viz.explorer.payload import Answer
+from hrnet_viz.explorer.answers import Answer
 from hrnet_viz.explorer.server import Question, Server
 from hrnet_viz.files import write_whole
 from hrnet_viz.sites import quote
@@ -218,3 +215,43 @@ def pack(data: bytes, width: int = 1) -> bytes:
 def digest(text: str) -> str:
     """Give what a content security policy calls an inline text by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+PARTS = (
+    "tools",
+    "colour",
+    "source",
+    "map_view",
+    "network",
+    "maps",
+    "branches",
+    "exchange",
+    "cam",
+    "ablation",
+    "photos",
+    "mount",
+)
+"""Files of plain functions, in the order in which they are put together."""
+
+LAST_LINE = {"kernel": "export default { render };", "file": "showFile(document);"}
+
+
+@cache
+def read_module(host: Literal["kernel", "file"]) -> str:
+    """Give the ES module for a host: all parts, the host, and one line that starts it.
+
+    Comments on lines of their own and indentation are left out: a notebook stores this text with each explorer.
+    """
+    lines = [line.strip() for part in (*PARTS, f"{host}_host") for line in _read(f"{part}.js").splitlines()]
+    code = [line for line in lines if line and not line.startswith(("//", "/**", "* ", "*/"))]
+    return "\n".join([*code, LAST_LINE[host], ""])
+
+
+@cache
+def read_style() -> str:
+    """Give the style sheet."""
+    return _read("style.css")
+
+
+def _read(name: str) -> str:
+    return files("hrnet_viz.explorer").joinpath("front", name).read_text(encoding="utf8")

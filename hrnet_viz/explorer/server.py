@@ -16,11 +16,20 @@ import torch
 
 from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, lookup_table
 from hrnet_viz.canvas.painting import short
-from hrnet_viz.canvas.sources import SIGNED_KINDS, count
+from hrnet_viz.canvas.panels import SIGNED_KINDS, count
 from hrnet_viz.explorer.album import THUMBNAIL, Album
+from hrnet_viz.explorer.answers import (
+    Answer,
+    Numbers,
+    as_floats,
+    list_answers,
+    list_changes,
+    list_shares,
+    pack_floats,
+    pack_maps,
+    tell_change,
+)
 from hrnet_viz.explorer.description import CHOICES, describe_net
-from hrnet_viz.explorer.payload import Answer, as_floats, pack_floats, pack_maps
-from hrnet_viz.explorer.tables import Numbers, list_answers, list_changes, list_shares, tell_change
 from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.photo import PhotoError
 from hrnet_viz.runner import run
@@ -226,7 +235,7 @@ class Server:
 
     def find_field(self, photo: str, site: str) -> Answer:
         """Give the theoretical receptive field of every cell of a site: first and last row, first and last column."""
-        from hrnet_viz.receptive_fields.theoretical import trace_intervals
+        from hrnet_viz.receptive_fields.fields import trace_intervals
 
         sides = self.album[photo].picture.shape[:2]
         name = self.net.plan.resolve(site)

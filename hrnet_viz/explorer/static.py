@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hrnet_viz.canvas.style import BRANCH_COLOURS, MARGIN, SMALL, Picture, new_picture, short, theme_colours
+from hrnet_viz.explorer.answers import percent, rank, softmax
 from hrnet_viz.explorer.description import nearest_sum
-from hrnet_viz.explorer.tables import percent, rank, softmax
 from hrnet_viz.sites import Site
 from hrnet_viz.tracing import Trace
 

@@ -11,7 +11,7 @@ import traitlets
 
 from hrnet_viz.doors import Choices, guard
 from hrnet_viz.explorer.description import CHOICES, STATE
-from hrnet_viz.explorer.front_end import read_module, read_style
+from hrnet_viz.explorer.page import read_module, read_style
 from hrnet_viz.explorer.server import Server
 from hrnet_viz.explorer.static import draw_small, draw_static
 from hrnet_viz.files import check_place

@@ -1,3 +1,3 @@
-from .choices import HeadChoice as HeadChoice
-from .choices import choices as choices
-from .table import table as table
+from .tables import HeadChoice as HeadChoice
+from .tables import choices as choices
+from .tables import table as table

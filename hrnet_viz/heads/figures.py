@@ -22,7 +22,7 @@ from hrnet_viz.canvas.style import (
 )
 
 if TYPE_CHECKING:
-    from hrnet_viz.heads.choices import HeadChoice, Shape
+    from hrnet_viz.heads.tables import HeadChoice, Shape
 
 WIDTH = 10.0  # in
 PANEL = 4.96  # in, from the left edge of one panel to that of the next

@@ -9,10 +9,14 @@ import numpy as np
 import torch
 
 from hrnet_viz.activations.statistics import check_sample
-from hrnet_viz.canvas.panels import ONE_LINE, Panel, draw_arrow, draw_panel, draw_photo
-from hrnet_viz.canvas.sources import (
+from hrnet_viz.canvas.panels import (
+    ONE_LINE,
     Floats,
+    Panel,
     SiteMaps,
+    draw_arrow,
+    draw_panel,
+    draw_photo,
     fit_cells,
     name_range,
     name_sample,

@@ -1,4 +1,4 @@
-from .effective import EffectiveField as EffectiveField
-from .effective import effective as effective
-from .theoretical import ReceptiveField as ReceptiveField
-from .theoretical import theoretical as theoretical
+from .fields import EffectiveField as EffectiveField
+from .fields import ReceptiveField as ReceptiveField
+from .fields import effective as effective
+from .fields import theoretical as theoretical

@@ -11,8 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from hrnet_viz.canvas.panels import thin_colours
-from hrnet_viz.canvas.sources import Floats, fit_cells, site_colour
+from hrnet_viz.canvas.panels import Floats, fit_cells, site_colour, thin_colours
 from hrnet_viz.canvas.style import (
     MARGIN,
     NORMAL,
@@ -24,8 +23,7 @@ from hrnet_viz.canvas.style import (
     theme_colours,
 )
 from hrnet_viz.photos.photo import Photo
-from hrnet_viz.receptive_fields.effective import SHARE, EffectiveField
-from hrnet_viz.receptive_fields.theoretical import Box
+from hrnet_viz.receptive_fields.fields import SHARE, Box, EffectiveField
 
 WIDTH = 10.0  # in
 PER_ROW = 4

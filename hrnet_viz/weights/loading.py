@@ -14,7 +14,7 @@ from hrnet_viz.network.net import HRNet, read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.sites import quote
-from hrnet_viz.weights.fitting import CLASSIFIER, Fit, fit
+from hrnet_viz.weights.fit import CLASSIFIER, Fit, fit
 from hrnet_viz.weights.keys import BILINEAR, Flavour
 from hrnet_viz.weights.published import load_imagenet_classes
 from hrnet_viz.weights.report import LoadReport, LoadWarning, WeightsError, list_some

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from hrnet_viz.network.variants import VARIANTS, find_variant
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.weights.cache import Address
+from hrnet_viz.weights.fetch import Address
 
 RELEASE = "https://github.com/huggingface/pytorch-image-models/releases/download/v0.1-hrnet"
 HUB = "https://huggingface.co/timm"

@@ -11,19 +11,23 @@ from torch import Tensor
 
 from hrnet_viz.network.variants import Variant, find_variant
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.weights.cache import obtain
 from hrnet_viz.weights.card import read_card
-from hrnet_viz.weights.fitting import fit
+from hrnet_viz.weights.fetch import obtain
+from hrnet_viz.weights.fit import fit
 from hrnet_viz.weights.keys import OWN, Flavour, canonicalise
-from hrnet_viz.weights.kinds import suggest_files
 from hrnet_viz.weights.published import Published, find_published, load_imagenet_classes, name_all
-from hrnet_viz.weights.reading import Checkpoint, read_checkpoint
+from hrnet_viz.weights.reading import Checkpoint, read_checkpoint, suggest_files
 from hrnet_viz.weights.report import WeightsError
-from hrnet_viz.weights.shipped import SHIPPED, find_shipped
 
 IMAGENET_EVALUATION = Preparation(fit="crop")
 OUTPUTS = 1000  # of all published weights
 LONGEST_SHOWN = 200
+
+FOLDERS = (
+    Path(__file__).parent / "_shipped",  # an installed wheel
+    Path(__file__).parents[2] / "assets" / "weights",  # a clone
+)
+SHIPPED = ("teaching",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +177,20 @@ def _find_asked(name: str | None) -> Variant | None:
         return find_variant(name) if name else None
     except ValueError as error:
         raise WeightsError(str(error)) from error
+
+
+def find_shipped(name: str = "teaching") -> Path:
+    """Give the file of shipped weights.
+
+    Raises:
+        WeightsError: there is no such file; the message names the places and says what to do.
+    """
+    for folder in FOLDERS:
+        path = folder / f"{name}.safetensors"
+        if path.is_file():
+            return path
+    places = " or ".join(str(folder) for folder in FOLDERS)
+    raise WeightsError(
+        f"The shipped weights '{name}' are missing: {name}.safetensors was looked for in {places}. They come with a "
+        "clone and with an installed wheel: clone or install again, or train them: `python -m recipes.teaching_net`."
+    )

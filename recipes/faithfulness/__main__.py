@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from hrnet_viz.arguments import end_quietly_in_pipes, place, whole
 from hrnet_viz.devices import device
+from hrnet_viz.files import end_quietly_in_pipes, place, whole
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.folder import PhotoFiles, list_classes

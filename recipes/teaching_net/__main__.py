@@ -15,9 +15,8 @@ from types import SimpleNamespace
 import torch
 from tqdm import tqdm
 
-from hrnet_viz.arguments import end_quietly_in_pipes, number, place, whole
 from hrnet_viz.devices import device
-from hrnet_viz.files import check_place, write_whole
+from hrnet_viz.files import check_place, end_quietly_in_pipes, number, place, whole, write_whole
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.folder import list_classes
 from hrnet_viz.photos.preparation import Preparation

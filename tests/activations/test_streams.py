@@ -6,8 +6,7 @@ import pytest
 import hrnet_viz as hv
 from hrnet_viz.activations.streams import branch_life, branch_maps, find_stream
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, STEM_COLOUR
-from hrnet_viz.canvas.panels import thin_colours
-from hrnet_viz.canvas.sources import read_photo
+from hrnet_viz.canvas.panels import read_photo, thin_colours
 from hrnet_viz.sites import SiteError
 from tests.nets.made_trace import axes_called, made_trace, numbers_of
 

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from hrnet_viz.attribution.cams import Cams
-from hrnet_viz.attribution.chain import cam_chain
-from hrnet_viz.attribution.figures import cam_classes, cam_depth, cam_grid
+from hrnet_viz.attribution.figures import cam_chain, cam_classes, cam_depth, cam_grid
 from hrnet_viz.attribution.methods import METHODS
 from hrnet_viz.attribution.tiles import GREYS, STEPS, blend, name_place, read_tile
 from hrnet_viz.network import hrnet

@@ -8,11 +8,10 @@ import sysconfig
 import pytest
 from PIL import Image
 
-from hrnet_viz.canvas import dot
-from hrnet_viz.canvas.diagrams.render import Line
-from hrnet_viz.canvas.dot import DotNotFound, find_dot, run_dot
-from hrnet_viz.canvas.drawing import network_diagram
-from hrnet_viz.exchanges.autograd import autograd_graph
+from hrnet_viz.canvas.network_drawing import network_diagram
+from hrnet_viz.canvas.shapes import Line
+from hrnet_viz.exchanges import autograd as dot
+from hrnet_viz.exchanges.autograd import DotNotFound, autograd_graph, find_dot, run_dot
 
 SHELL = shutil.which("sh")
 GRAPH = 'digraph { a [pos="20,20" width=0.2 height=0.2] }'

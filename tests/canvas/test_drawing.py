@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 
 from hrnet_viz import SiteError, hrnet
-from hrnet_viz.canvas.__main__ import main
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, contrast
-from hrnet_viz.canvas.diagrams.drawn import Diagram
-from hrnet_viz.canvas.diagrams.geometry import text_width
-from hrnet_viz.canvas.diagrams.overlay import THICKEST, THINNEST, number_text, read_values
-from hrnet_viz.canvas.drawing import exchange_diagram, network_diagram
+from hrnet_viz.canvas.network_drawing import network_diagram
+from hrnet_viz.canvas.network_map import THICKEST, THINNEST, number_text, read_values
+from hrnet_viz.canvas.shapes import Diagram, text_width
+from hrnet_viz.exchanges.diagram import exchange_diagram
 from hrnet_viz.network.variants import VARIANTS
+from scripts.readme_diagrams import main
 
 NODE = re.compile(r'^\t"?(?P<name>.*?)"? \[(?P<attributes>.*)\]$', re.MULTILINE)
 RED = np.full((8, 8, 3), (255, 0, 0), np.uint8)
@@ -365,8 +365,9 @@ def test_saving_goes_by_the_ending(small, tmp_path):
     drawn = network_diagram(small)
     assert drawn.save(tmp_path / "net.gv").read_text(encoding="utf-8") == drawn.source
     assert drawn.save(tmp_path / "net.svg").read_text(encoding="utf-8").startswith("<svg")
-    with pytest.raises(ValueError, match=r"'net.pdf' ends in '.pdf'; a diagram is saved as .svg, .png"):
-        drawn.save(tmp_path / "net.pdf")
+    assert drawn.save(tmp_path / "net.pdf").read_bytes().startswith(b"%PDF-")
+    with pytest.raises(ValueError, match=r"'net.jpg' ends in '.jpg'; a diagram is saved as .svg, .png, .pdf"):
+        drawn.save(tmp_path / "net.jpg")
 
 
 def test_the_command_writes_what_readme_shows(tmp_path, monkeypatch, capsys):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from hrnet_viz.canvas import style
 from hrnet_viz.canvas.colours import THEMES
-from hrnet_viz.canvas.encoding import encode_png
+from hrnet_viz.canvas.painting import encode_png
 from hrnet_viz.canvas.style import Picture, new_picture, show_map, use_theme, wrap
 
 SENTENCE = "A caption that says what there is to see, in words enough to need more than one line of this picture. "

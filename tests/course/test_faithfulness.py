@@ -11,7 +11,7 @@ import torch
 
 import hrnet_viz as hv
 from hrnet_viz.attribution.truth_table import bootstrap_mean
-from hrnet_viz.weights.shipped import find_shipped
+from hrnet_viz.weights.sources import find_shipped
 
 TABLE = Path(__file__).resolve().parents[2] / "assets/faithfulness"
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hrnet_viz.activations.points import point_answers
+from hrnet_viz.activations.maps import point_answers
 from hrnet_viz.course import points
 
 

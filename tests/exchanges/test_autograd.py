@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from hrnet_viz import SiteError, hrnet
-from hrnet_viz.canvas.diagrams.render import Box
+from hrnet_viz.canvas.shapes import Box
 from hrnet_viz.exchanges.autograd import autograd_graph
 
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 import pytest
 
-from hrnet_viz.explorer.front_end import PARTS, read_module, read_style
+from hrnet_viz.explorer.page import PARTS, read_module, read_style
 
 FRONT = files("hrnet_viz.explorer").joinpath("front")
 SOURCES = sorted(FRONT.iterdir(), key=lambda path: path.name)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hrnet_viz.explorer.payload import pack_floats, pack_maps, quantise
+from hrnet_viz.explorer.answers import pack_floats, pack_maps, quantise
 
 
 def restore(indices, low, high):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hrnet_viz.explorer.tables import MOST, list_answers, list_changes, list_shares, percent, softmax, tell_change
+from hrnet_viz.explorer.answers import MOST, list_answers, list_changes, list_shares, percent, softmax, tell_change
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 import hrnet_viz as hv
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR
 from hrnet_viz.interventions.ablation import ablate
-from hrnet_viz.interventions.cut_figures import cut_effects
+from hrnet_viz.interventions.figures import cut_effects
 from tests.nets.made_trace import axes_called, complain_about_words, words_of
 
 PARTS = ("head.incre0", "head.down0", "head.incre3", "head.final")

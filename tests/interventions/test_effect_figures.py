@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 import hrnet_viz as hv
 from hrnet_viz import sweep
 from hrnet_viz.canvas.colours import branch_colour
-from hrnet_viz.interventions.effect_figures import describe_edit, effect_bars, effect_diagram, effect_matrices
+from hrnet_viz.interventions.figures import describe_edit, effect_bars, effect_diagram, effect_matrices
 from hrnet_viz.interventions.first_order import first_order
 from hrnet_viz.interventions.first_order_figures import first_order_scatter
 from hrnet_viz.interventions.sweep_table import Sweep

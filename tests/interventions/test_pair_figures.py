@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from hrnet_viz.interventions.ablation import PairEffects
-from hrnet_viz.interventions.pair_figures import pair_matrix
+from hrnet_viz.interventions.figures import pair_matrix
 from tests.nets.made_trace import axes_called, complain_about_words
 
 TOGETHER = torch.tensor([[[1.0, 3.1, 3.4], [3.1, 2.0, 5.2], [3.4, 5.2, 3.0]]], dtype=torch.float64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hrnet_viz.interventions.response_figure import response_curves
+from hrnet_viz.interventions.first_order_figures import response_curves
 from tests.nets.made_trace import axes_called, complain_about_words
 
 

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hrnet_viz as hv
-from hrnet_viz.exchanges.kept import cut_paths, kept_exchanges, reaching_sites
+from hrnet_viz.exchanges.shares import cut_paths, kept_exchanges, reaching_sites
 from hrnet_viz.receptive_fields import effective, theoretical
-from hrnet_viz.receptive_fields.theoretical import Box
+from hrnet_viz.receptive_fields.fields import Box
 from tests.nets.trained_like import photos, trained_like
 
 pytestmark = pytest.mark.filterwarnings(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hrnet_viz.network.net import hrnet
-from hrnet_viz.weights import download
+from hrnet_viz.weights import fetch
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("HRNET_VIZ_CACHE", str(folder))
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(fetch, "PAUSE", 0.0)
     return folder
 
 

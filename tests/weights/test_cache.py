@@ -9,9 +9,8 @@ import sys
 
 import pytest
 
-from hrnet_viz.weights import cache as caching
-from hrnet_viz.weights import download
-from hrnet_viz.weights.cache import Address, cache_folder, obtain
+from hrnet_viz.weights import fetch
+from hrnet_viz.weights.fetch import Address, cache_folder, obtain
 from hrnet_viz.weights.report import LoadWarning, UnreachableError, WeightsError
 
 RIGHT = os.urandom(3_000_000)
@@ -64,7 +63,7 @@ def test_half_a_file_is_continued_by_the_next_try(site, cache):
 def test_half_a_file_is_continued_by_the_next_call(site, cache, monkeypatch):
     site.content = RIGHT
     blocks = iter(range(100))
-    write = download.append
+    write = fetch.append
 
     def interrupt(file, block):
         if next(blocks) == 3:
@@ -72,12 +71,12 @@ def test_half_a_file_is_continued_by_the_next_call(site, cache, monkeypatch):
         write(file, block)
 
     with monkeypatch.context() as patch:
-        patch.setattr(download, "append", interrupt)
+        patch.setattr(fetch, "append", interrupt)
         with pytest.raises(KeyboardInterrupt):
             get(at(site))
     assert "some.bin" not in names(cache)
     assert get(at(site)) == RIGHT
-    assert site.asked == ["", f"bytes={3 * download.BLOCK}-"]
+    assert site.asked == ["", f"bytes={3 * fetch.BLOCK}-"]
     assert names(cache) == DONE
 
 
@@ -147,7 +146,7 @@ def test_no_route_is_told_and_a_file_put_there_by_hand_is_taken(cache):
 
 
 def test_a_silent_server_is_given_up(site, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", 0.1)
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.1)
     site.content, site.slow = RIGHT, 1.0
     with pytest.raises(UnreachableError, match=r"broke off 4 times in a row \(timed out\)"):
         get(at(site))
@@ -167,7 +166,7 @@ def test_the_second_address_counts_only_if_the_first_cannot_be_reached(site, cac
 def test_a_full_disk_gets_its_room_back(site, cache, monkeypatch, code):
     site.content = RIGHT
     blocks = iter(range(100))
-    write = download.append
+    write = fetch.append
 
     def fill(file, block):
         if next(blocks) == 3:
@@ -175,7 +174,7 @@ def test_a_full_disk_gets_its_room_back(site, cache, monkeypatch, code):
         write(file, block)
 
     with monkeypatch.context() as patch:
-        patch.setattr(download, "append", fill)
+        patch.setattr(fetch, "append", fill)
         with pytest.raises(WeightsError, match="no room for 3 MB"):
             get(at(site))
     assert names(cache) == {"some.bin.lock"}
@@ -184,7 +183,7 @@ def test_a_full_disk_gets_its_room_back(site, cache, monkeypatch, code):
 
 def test_a_disk_that_is_known_to_be_too_small_is_not_filled(site, cache, monkeypatch):
     site.content = RIGHT
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
+    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1000}))
     with pytest.raises(WeightsError, match="HRNET_VIZ_CACHE"):
         get(at(site))
     assert names(cache) == {"some.bin.lock"}
@@ -200,7 +199,7 @@ def test_a_cache_that_cannot_be_made_is_told(site, tmp_path, monkeypatch):
 def test_two_processes_at_once_download_once(site, cache):
     site.content, site.slow = RIGHT, 1.0
     script = (
-        "from hrnet_viz.weights.cache import Address, obtain;"
+        "from hrnet_viz.weights.fetch import Address, obtain;"
         f"address = Address('{site.url}/some.bin', 'some.bin', '{HASH[:8]}');"
         "print(obtain('some', [address], print, progress=False)[1])"
     )
@@ -259,7 +258,7 @@ def test_what_does_not_pass_inspection_never_enters_the_cache(site, cache):
 def test_a_cache_that_may_only_be_read_is_enough(cache, monkeypatch):
     cache.mkdir()
     (cache / "some.bin").write_bytes(RIGHT)
-    monkeypatch.setattr(caching, "locked", pytest.fail)
+    monkeypatch.setattr(fetch, "locked", pytest.fail)
 
     def refuse(*_):
         raise PermissionError

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from hrnet_viz.network.net import hrnet
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.weights import shipped
+from hrnet_viz.weights import sources
 from hrnet_viz.weights.loading import load
 from hrnet_viz.weights.report import LoadWarning, WeightsError
 
@@ -30,7 +30,7 @@ CARD = {
 
 @pytest.fixture
 def carded(state, tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "FOLDERS", (tmp_path / "missing", tmp_path))
+    monkeypatch.setattr(sources, "FOLDERS", (tmp_path / "missing", tmp_path))
 
     def write(**changes):
         halved = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}

@@ -12,7 +12,7 @@ from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import reading, sources
-from hrnet_viz.weights.fitting import HEAD_BIASES, build_skeleton, measure
+from hrnet_viz.weights.fit import HEAD_BIASES, build_skeleton, measure
 from hrnet_viz.weights.loading import load
 from hrnet_viz.weights.report import LoadWarning, WeightsError
 

@@ -12,7 +12,7 @@ from hrnet_viz.network.net import hrnet
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import published
-from hrnet_viz.weights.cache import Address
+from hrnet_viz.weights.fetch import Address
 from hrnet_viz.weights.keys import flavours_table
 from hrnet_viz.weights.loading import load
 from hrnet_viz.weights.published import (

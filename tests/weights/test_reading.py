@@ -126,7 +126,7 @@ def test_no_named_tensors_inside(tmp_path, content):
 
 def test_a_checkpoint_of_our_own_training_is_told_what_to_do(tmp_path):
     torch.save({"recipe": "{}", "average": TENSORS, "net": TENSORS}, tmp_path / "x.pt")
-    with pytest.raises(WeightsError, match=r"hrnet_viz\.training export"):
+    with pytest.raises(WeightsError, match=r"recipes\.teaching_net export"):
         read_checkpoint(tmp_path / "x.pt")
 
 

@@ -240,12 +240,12 @@ def test_nets_and_weights_in_memory_are_shown_the_way(weights):
 
 
 def test_no_home_is_told(monkeypatch):
-    from hrnet_viz.weights import cache
+    from hrnet_viz.weights import fetch
 
-    monkeypatch.delenv(cache.VARIABLE, raising=False)
+    monkeypatch.delenv(fetch.VARIABLE, raising=False)
     monkeypatch.setattr(pathlib.Path, "expanduser", lambda _: (_ for _ in ()).throw(RuntimeError("no home")))
     with pytest.raises(hv.WeightsError, match="There is no home folder"):
-        cache.cache_folder()
+        fetch.cache_folder()
 
 
 @pytest.mark.parametrize("channels", [1, 4])

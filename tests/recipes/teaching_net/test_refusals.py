@@ -13,10 +13,10 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import hrnet_viz as hv
-from hrnet_viz.canvas.__main__ import main as draw
 from recipes.teaching_net.__main__ import main
 from recipes.teaching_net.photos import Batches, Steps
 from recipes.teaching_net.schedule import Schedule
+from scripts.readme_diagrams import main as draw
 
 SMALL = [
     "--variant",

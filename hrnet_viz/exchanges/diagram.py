@@ -1,4 +1,4 @@
-"""Draw the exchange of one module: its paths operation by operation, the sums, and what ReLU leaves of them.
+"""The exchange of one module: its paths operation by operation, the sums, and what ReLU leaves of them.
 
 A row is again a resolution. It holds, at the left, the branch of that resolution; then the paths into the output of
 that resolution, one below the other in the order in which they are added; then their sum and the output.
@@ -6,46 +6,118 @@ that resolution, one below the other in the order in which they are added; then 
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from hrnet_viz.canvas.colours import Theme, branch_colour, tint
-from hrnet_viz.canvas.diagrams.geometry import Place, straight, towards
-from hrnet_viz.canvas.diagrams.layout import MARGIN, SMALL, box_width, size_text
-from hrnet_viz.canvas.diagrams.legend import Sign, draw_legend, draw_title
-from hrnet_viz.canvas.diagrams.marks import LINE_HEIGHT, STREAM, Marks, facts, site_colour
-from hrnet_viz.canvas.diagrams.overlay import Overlay
-from hrnet_viz.canvas.diagrams.paths import Operation, path_operations
-from hrnet_viz.canvas.diagrams.sheet import SLIDE, Sheet
+from hrnet_viz.canvas.marks import (
+    LINE_HEIGHT,
+    STREAM,
+    Marks,
+    Sign,
+    draw_legend,
+    draw_title,
+    facts,
+    inner_sites,
+    site_colour,
+)
+from hrnet_viz.canvas.network_drawing import ready
+from hrnet_viz.canvas.network_map import MARGIN, SMALL, Overlay, Values, box_width, read_values, size_text
+from hrnet_viz.canvas.shapes import Diagram, Place, straight, towards
+from hrnet_viz.canvas.sheet import SLIDE, Sheet
 
 if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
     from hrnet_viz.network.plan import Plan
+    from hrnet_viz.sites import Site
+
+
+def exchange_diagram(
+    net: HRNet | str,
+    module: str,
+    *,
+    size: tuple[int, int] | int | None = None,
+    theme: Theme | None = None,
+    values: Values | None = None,
+    name: str = "",
+    limits: tuple[float, float] | None = None,
+    title: str | None = None,
+) -> Diagram:
+    """Draw the exchange at the end of one module: every path step by step, the sums, and what ReLU leaves.
+
+    Args:
+        net: the net, or the name of a variant.
+        module: "stage3.1", or any site in that module.
+        size: as in ``network_diagram``.
+        theme: as in ``network_diagram``.
+        values: as in ``network_diagram``; a path shows its number or picture before it enters the sum.
+        name: as in ``network_diagram``.
+        limits: as in ``network_diagram``.
+        title: as in ``network_diagram``.
+
+    Raises:
+        SiteError: the net has no such module, or a value is for a site that it does not have.
+        ValueError: an unknown variant or theme, or values of which none can be shown here.
+    """
+    net, size, theme = ready(net, size, theme)
+    scope = net.plan.module(module).address
+    overlay = read_values(net.plan, values, name, limits)
+    heading = f"{net.plan.owner}, exchange of {scope}, photo of {size[0]}×{size[1]} px" if title is None else title
+    marks = _ExchangeDrawing(net.plan, scope, size, theme, overlay).draw(heading)
+    marks.refuse_unseen(f"the exchange of {scope}")
+    branches = [site for site in net.plan.select(kind="branch") if site.name.startswith(f"{scope}.")]
+    caption = (
+        f"The exchange of {scope} in {net.plan.owner} for a photo of {size[0]}×{size[1]} px: each of {len(branches)} "
+        f"outputs is ReLU of a sum over {len(branches)} paths, one from every branch.{marks.laid_over}"
+    )
+    steps = "; ".join(
+        f"fuse{i.branch}<-{i.source}: {marks.tip(i.name).partition(': ')[2]}"
+        for i in net.plan.select(kind="fuse_path")
+        if i.name.startswith(f"{scope}.")
+    )
+    return marks.sheet.finish(caption, f"{caption} Paths: {steps}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A box on a path.
+
+    Attributes:
+        name: address of what it gives, an inner site of the path; the path itself for an identity.
+        site: the site of that name.
+        words: what it does.
+    """
+
+    name: str
+    site: Site
+    words: str
+
+
+def path_operations(plan: Plan, path: Site) -> tuple[Operation, ...]:
+    """Give what a fuse path does, step by step: convolution with BatchNorm and perhaps ReLU, or resampling."""
+    inner = inner_sites(plan, path.name)
+    if not inner:
+        return (Operation(path.name, path, "identity"),)
+    finer = (path.source or 0) > (path.branch or 0)
+    if finer:
+        *convolution, resize = inner
+        factor = (convolution[-1].stride or 1) // (path.stride or 1)
+        return (
+            Operation(convolution[-1].name, convolution[-1], "1×1, BN"),
+            Operation(resize.name, resize, f"nearest ×{factor}"),
+        )
+    steps = [list(step) for _, step in groupby(inner, key=lambda site: site.inner.split(".")[0])]
+    return tuple(
+        Operation(step[-1].name, step[-1], "3×3 /2, BN, ReLU" if step[-1].part == "relu" else "3×3 /2, BN")
+        for step in steps
+    )
+
 
 TOP, BOTTOM, BAND_GAP = 74.0, 498.0, 6.0
 LARGEST_FONT = 14.0
 CROSSING, FAN, BETWEEN, CIRCLE, RELU = 9.0, 2.6, 0.9, 1.6, 3.2
 """In em: where branches cross over to their paths, where paths come together, between boxes, sum sign, ReLU."""
-
-
-def draw_exchange(
-    plan: Plan, scope: str, size: tuple[int, int], theme: Theme, *, overlay: Overlay, title: str
-) -> Marks:
-    """Draw the exchange of a module on a slide.
-
-    Args:
-        plan: of the net.
-        scope: address of the module: "stage3.1".
-        size: height and width of the photo in px.
-        theme: colours of the page.
-        overlay: what is laid over the sites.
-        title: what stands above.
-    """
-    drawing = _ExchangeDrawing(plan, scope, size, theme, overlay)
-    drawing.draw_bands()
-    for i in range(len(drawing.branches)):
-        drawing.draw_output(i)
-    drawing.draw_explanations(title)
-    return drawing.marks
 
 
 class _ExchangeDrawing:
@@ -66,6 +138,13 @@ class _ExchangeDrawing:
         self.em, self.width, self.x = self.place_columns()
         self.sheet = Sheet(f"{plan.owner} {scope}", theme)
         self.marks = Marks(self.sheet, plan, size, overlay, self.em)
+
+    def draw(self, title: str) -> Marks:
+        self.draw_bands()
+        for i in range(len(self.branches)):
+            self.draw_output(i)
+        self.draw_explanations(title)
+        return self.marks
 
     def column_widths(self) -> dict[str, float]:
         """Give the em that each kind of box needs."""

@@ -1,7 +1,6 @@
 """A sheet to draw on: every box and line has its place, so the picture is the same wherever it is made.
 
 What is on it is drawn by matplotlib, and told in the DOT language as well, all places pinned, for who wants to edit it.
-
 Places are in points (1/72 inch) from the top left corner. A sheet of 960 x 540 points is a 16:9 slide of 13.33 x 7.5
 inches, and a font size on it is the one that the slide shows.
 """
@@ -16,9 +15,7 @@ import graphviz
 from PIL import Image
 
 from hrnet_viz.canvas.colours import Theme, ThemeColours, theme_colours
-from hrnet_viz.canvas.diagrams.drawn import Diagram
-from hrnet_viz.canvas.diagrams.geometry import Place, Point, shortened, straight, text_width
-from hrnet_viz.canvas.diagrams.render import Box, Line, Mark
+from hrnet_viz.canvas.shapes import Box, Diagram, Line, Mark, Place, Point, shortened, straight, text_width
 
 SLIDE = (960.0, 540.0)
 PAGE = "page"

@@ -1,14 +1,26 @@
-"""Draw a whole net: stem, stages with their exchanges, transitions, head; by stages or by modules."""
+"""A whole net on a slide: stem, stages with their exchanges, transitions, head; by stages or by modules."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
-from hrnet_viz.canvas.colours import STEM_COLOUR, Theme, branch_colour, tint
-from hrnet_viz.canvas.diagrams.geometry import Place, Point, straight, swing, text_width, towards
-from hrnet_viz.canvas.diagrams.head import draw_head
-from hrnet_viz.canvas.diagrams.layout import (
+import torch
+
+from hrnet_viz.canvas.colours import HEAD_COLOUR, STEM_COLOUR, Theme, branch_colour, tint
+from hrnet_viz.canvas.marks import (
+    LINE_HEIGHT,
+    STREAM,
+    THIN,
+    Marks,
+    Sign,
+    draw_legend,
+    draw_title,
+    facts,
+    inner_sites,
+    site_colour,
+)
+from hrnet_viz.canvas.network_map import (
     LANES_TOP,
     MARGIN,
     PADDING,
@@ -16,19 +28,71 @@ from hrnet_viz.canvas.diagrams.layout import (
     SUM,
     Column,
     Ends,
+    Overlay,
+    Values,
     arrange,
     box_width,
+    read_values,
     size_text,
 )
-from hrnet_viz.canvas.diagrams.legend import Sign, draw_legend, draw_title
-from hrnet_viz.canvas.diagrams.marks import LINE_HEIGHT, STREAM, THIN, Marks, facts, inner_sites, site_colour
-from hrnet_viz.canvas.diagrams.overlay import Overlay
-from hrnet_viz.canvas.diagrams.sheet import Sheet
+from hrnet_viz.canvas.shapes import Diagram, Place, Point, around, straight, swing, text_width, towards
+from hrnet_viz.canvas.sheet import Sheet
+from hrnet_viz.canvas.style import default_theme
+from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.network.plan import INPUT
+from hrnet_viz.network.variants import find_variant
+from hrnet_viz.photos.preparation import check_size
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
     from hrnet_viz.sites import Site
+
+
+def draw_head(drawing: NetDrawing) -> None:
+    """Draw the head at the right end, and what has no spatial extent any more below the rows."""
+    layout, marks = drawing.layout, drawing.marks
+    carried, above = "", Place(0, 0, 0, 0)
+    for branch, (source, start) in enumerate(drawing.streams):
+        name, colour = f"head.incre{branch}", branch_colour(branch)
+        wide = marks.box(name, drawing.column_box(name, layout.edges["incre"], branch), colour)
+        drawing.draw_stream((source, name), start, wide.left, colour)
+        if branch == 0:
+            carried, above = name, wide
+            continue
+        total, at = f"head.sum{branch}", (layout.merge, layout.row(branch))
+        circle = marks.circle((total,), at, SUM * drawing.em, colour)
+        drawing.draw_stream((name, total), wide.right, circle.left, colour)
+        way = around(above.right, circle.top) if branch == 1 else straight(above.bottom, circle.top)
+        finer = branch_colour(branch - 1)
+        marks.path(f"head.down{branch - 1}", (carried, total), way, finer, thickness=2.2, arrow=7)
+        carried, above = total, circle
+
+    place = drawing.column_box("head.final", layout.edges["final"], drawing.branches - 1, 3)
+    final = marks.box("head.final", place, HEAD_COLOUR, heading="final")
+    drawing.draw_stream((carried, "head.final"), above.right, final.left, branch_colour(drawing.branches - 1))
+    draw_outputs(drawing, final)
+
+
+def draw_outputs(drawing: NetDrawing, final: Place) -> None:
+    """Draw pooled channels and logits, one below the other at the right end of the page."""
+    marks, height = drawing.marks, drawing.box_height(1)
+    texts = {}
+    for name, word in (("head.pool", "pool"), ("logits", "logits")):
+        words = drawing.overlay.words_for(name) or (str(drawing.plan.sites[name].channels),)
+        texts[name] = f"{word} {words[0]}"
+    width = box_width(texts.values()) * drawing.em
+    y = drawing.layout.lanes[-1].bottom[1] + 9 + height / 2
+    right = drawing.layout.edges["final"][1]
+    carried, above = "head.final", final
+    for name, text in texts.items():
+        place = Place(right - width / 2, y, width, height)
+        place = marks.box(name, place, HEAD_COLOUR, lines=(text,))
+        start, end = (final.x, above.bottom[1]), (final.x, place.top[1])
+        marks.sheet.curve((carried, name), straight(start, end), colour=HEAD_COLOUR, thickness=STREAM)
+        carried, above = name, place
+        y += height + 8
+
 
 Detail = Literal["stages", "modules"]
 
@@ -247,3 +311,86 @@ class NetDrawing:
         ]
         draw_legend(self.sheet, columns, (MARGIN + 2, self.layout.lanes[-1].bottom[1] + 26), SMALL)
         draw_title(self.marks, title, SMALL)
+
+
+def network_diagram(
+    net: HRNet | str,
+    *,
+    detail: Detail = "modules",
+    size: tuple[int, int] | int | None = None,
+    theme: Theme | None = None,
+    values: Values | None = None,
+    name: str = "",
+    limits: tuple[float, float] | None = None,
+    title: str | None = None,
+) -> Diagram:
+    """Draw a whole net on a 16:9 slide: rows are resolutions, streams are level, exchanges are crossings.
+
+    Args:
+        net: the net, or the name of a variant, for which no weights are made.
+        detail: "stages" draws the last module of each stage for all of them, "modules" every module.
+        size: height and width of the photo in px that the sizes are told for; the net's own if None.
+        theme: "light" or "dark"; the default theme if None.
+        values: site -> number, word or small picture (uint8 array or PIL image). A number colours a box and sets the
+            width of a line. What belongs to no drawn site is left out; the photo's site is "input".
+        name: what the numbers are, with their unit.
+        limits: ends of the scale of the numbers; from 0, or symmetric about 0, if None.
+        title: what stands above; the net and the size of the photo if None, nothing if "".
+
+    Raises:
+        SiteError: a value for a site that the net does not have.
+        ValueError: an unknown variant, detail or theme, or values of which none can be shown here.
+    """
+    if detail not in get_args(Detail):
+        raise ValueError(
+            f"detail={quote(detail)} was given; a net is drawn with detail='stages' or detail='modules'. "
+            "exchange_diagram(net, 'stage3.1') opens one module up."
+        )
+    net, size, theme = ready(net, size, theme)
+    overlay = read_values(net.plan, values, name, limits)
+    heading = _title(net, size) if title is None else title
+    marks = draw_net(net.plan, size, detail, theme, overlay=overlay, title=heading)
+    marks.refuse_unseen(f"a diagram with detail='{detail}'")
+    modules = "one column per module" if detail == "modules" else "one column per stage, drawn as its last module"
+    caption = (
+        f"{net.plan.owner} for a photo of {size[0]}×{size[1]} px: depth from left to right, {modules}; resolution from "
+        f"top to bottom. At the end of a module every branch contributes to every output.{marks.laid_over}"
+    )
+    return marks.sheet.finish(caption, _describe(net, size) + marks.laid_over)
+
+
+def ready(
+    net: HRNet | str, size: tuple[int, int] | int | None, theme: Theme | None
+) -> tuple[HRNet, tuple[int, int], Theme]:
+    """Return a net, a size and a theme for what was left open: a variant's net has no weights."""
+    if isinstance(net, str):
+        find_variant(net)
+        with torch.device("meta"):
+            net = hrnet(net)
+    return net, net.preparation.size if size is None else check_size(size), theme or default_theme()
+
+
+def _title(net: HRNet, size: tuple[int, int]) -> str:
+    return f"{net.plan.owner}, photo of {size[0]}×{size[1]} px"
+
+
+def _describe(net: HRNet, size: tuple[int, int]) -> str:
+    plan = net.plan
+    stages = []
+    for column in find_columns(plan, "stages"):
+        branches = plan.select(kind="branch", stage=column.stage, module=column.module)
+        channels = ", ".join(str(site.channels) for site in branches)
+        modules = "1 module" if column.modules == 1 else f"{column.modules} modules"
+        stages.append(f"stage {column.stage} has {modules} of {len(branches)} branches with {channels} channels")
+    head = ""
+    if "logits" in plan.sites:
+        head = (
+            " The head widens the streams, carries them down into the lowest resolution, pools, "
+            f"and gives {plan.sites['logits'].channels} logits."
+        )
+    return (
+        f"Diagram of {plan.owner} for a photo of {size[0]}×{size[1]} px. A stem of {plan.sites['stem'].channels} and "
+        f"stage 1 of {plan.sites['stage1'].channels} channels at stride 4; {'; '.join(stages)}. Strides are 4, 8, 16 "
+        "and 32 from top to bottom. After the branches of a module every branch contributes to every output; each "
+        f"stage starts one new branch from the lowest one.{head}"
+    )

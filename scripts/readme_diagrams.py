@@ -1,4 +1,4 @@
-"""Draw the diagrams that README shows: ``python -m hrnet_viz.canvas`` writes them into ``assets/``."""
+"""Draw the diagrams that README shows: ``python -m scripts.readme_diagrams`` writes them into ``assets/``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hrnet_viz.arguments import end_quietly_in_pipes, place
 from hrnet_viz.canvas.colours import THEMES
-from hrnet_viz.canvas.diagrams.drawn import Diagram
-from hrnet_viz.canvas.drawing import exchange_diagram, network_diagram
+from hrnet_viz.canvas.network_drawing import network_diagram
+from hrnet_viz.canvas.shapes import Diagram
+from hrnet_viz.exchanges.diagram import exchange_diagram
+from hrnet_viz.files import end_quietly_in_pipes, place
 
 VARIANT = "hrnet_w18"
 MODULE = "stage4.1"
@@ -18,7 +19,9 @@ MODULE = "stage4.1"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the diagrams and give the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m hrnet_viz.figures", description="Draw the diagrams for README.")
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.readme_diagrams", description="Draw the diagrams for README."
+    )
     parser.add_argument(
         "--folder", type=place(folder=True), default=Path("assets"), help="where to write; assets if not told"
     )
