@@ -108,12 +108,7 @@ def describe_machine() -> dict[str, str]:
 
 def write_markdown(title: str, rows: list[Row]) -> str:
     """Lay rows out as a Markdown table under a heading."""
-    lines = [
-        f"### {title}",
-        "",
-        "| what | ratio | quartiles | s | promised |",
-        "| --- | ---: | --- | ---: | ---: |",
-    ]
+    lines = [f"### {title}", "", "| what | ratio | quartiles | s | promised |", "| --- | ---: | --- | ---: | ---: |"]
     for row in rows:
         promised = "" if row.limit is None else f"{row.limit:g}{'' if row.ratio <= row.limit else ' (missed)'}"
         lines.append(

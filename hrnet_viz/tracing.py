@@ -15,13 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from hrnet_viz.network.fingerprint import (
-    Fingerprint,
-    check_forward,
-    measure_numbers,
-    take_fingerprint,
-    walk,
-)
+from hrnet_viz.network.fingerprint import Fingerprint, check_forward, measure_numbers, take_fingerprint, walk
 from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.plan import INPUT
 from hrnet_viz.photos.preparation import Preparation, prepare, read_photos

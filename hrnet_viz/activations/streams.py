@@ -108,12 +108,7 @@ def branch_maps(
 
 
 def branch_life(
-    trace: Trace,
-    branch: int = 0,
-    *,
-    sample: int = 0,
-    show: Show = "energy",
-    theme: Theme | None = None,
+    trace: Trace, branch: int = 0, *, sample: int = 0, show: Show = "energy", theme: Theme | None = None
 ) -> Picture:
     """Draw one stream through the net: where it starts, the output of every module, and what the head makes of it.
 

@@ -267,9 +267,7 @@ def _label(node: _Node) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
-def _read_plain(
-    text: str,
-) -> tuple[tuple[float, float], dict[str, Place], dict[tuple[str, str], tuple[Point, ...]]]:
+def _read_plain(text: str) -> tuple[tuple[float, float], dict[str, Place], dict[tuple[str, str], tuple[Point, ...]]]:
     """Read Graphviz's plain format: the size, the place of each node and the curve of each edge, in points."""
     places: dict[str, Place] = {}
     curves: dict[tuple[str, str], tuple[Point, ...]] = {}

@@ -63,11 +63,7 @@ class _Node:
 
 
 def exchange_ribbons(
-    source: Shares | Contributions,
-    measure: str = "energy",
-    *,
-    sample: int | None = None,
-    theme: Theme | None = None,
+    source: Shares | Contributions, measure: str = "energy", *, sample: int | None = None, theme: Theme | None = None
 ) -> Picture:
     """Draw every path of every exchange as a ribbon whose width is what it carries.
 
@@ -212,10 +208,7 @@ def _outline(start: tuple[float, float], end: tuple[float, float], first: float,
     half = (x + u) / 2
     points = [(x, y), (half, y), (half, v), (u, v), (u, v + last), (half, v + last), (half, y + first), (x, y + first)]
     curve, line = Path.CURVE4, Path.LINETO
-    return Path(
-        [*points, (x, y)],
-        [Path.MOVETO, curve, curve, curve, line, curve, curve, curve, Path.CLOSEPOLY],
-    )
+    return Path([*points, (x, y)], [Path.MOVETO, curve, curve, curve, line, curve, curve, curve, Path.CLOSEPOLY])
 
 
 def _pale(colour: str, theme: Theme) -> str:

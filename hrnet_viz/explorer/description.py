@@ -31,10 +31,7 @@ CHOICES: dict[str, tuple[str, dict[Any, str]]] = {
         },
     ),
     "zoom": ("Zoom", {times: f"{times} ×" for times in (1, 2, 4, 8)}),
-    "sort": (
-        "Order by",
-        dict(zip(ORDERS, ("number", "mean", "maximum", "share of energy"), strict=True)),
-    ),
+    "sort": ("Order by", dict(zip(ORDERS, ("number", "mean", "maximum", "share of energy"), strict=True))),
     "scale": ("Scale", {"map": "each map its own", "site": "one for all maps"}),
     "show": (
         "Show",
@@ -62,10 +59,7 @@ CHOICES: dict[str, tuple[str, dict[Any, str]]] = {
 """Choice -> its words, and its values with theirs. The first value is the one that an explorer starts with."""
 
 
-STATE = (
-    *CHOICES,
-    *("photo", "site", "channel", "overlay", "place", "field", "target", "contrast", "edited", "factor"),
-)
+STATE = (*CHOICES, *("photo", "site", "channel", "overlay", "place", "field", "target", "contrast", "edited", "factor"))
 """Names of everything that can be chosen: the traits of an explorer."""
 
 

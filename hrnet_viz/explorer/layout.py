@@ -114,12 +114,7 @@ def _row(branch: float) -> float:
 
 
 def _edges(node: Node) -> tuple[float, float, float, float]:
-    return (
-        node.x - node.width / 2,
-        node.x + node.width / 2,
-        node.y - node.height / 2,
-        node.y + node.height / 2,
-    )
+    return (node.x - node.width / 2, node.x + node.width / 2, node.y - node.height / 2, node.y + node.height / 2)
 
 
 class _Writer:

@@ -108,12 +108,7 @@ class HRNet(nn.Module):
         return build_plan(self)
 
     def sites(
-        self,
-        *,
-        kind: str | None = None,
-        stage: int | None = None,
-        module: int | None = None,
-        branch: int | None = None,
+        self, *, kind: str | None = None, stage: int | None = None, module: int | None = None, branch: int | None = None
     ) -> tuple[Site, ...]:
         """List the landmarks, or those of one kind, stage, module or branch; ``kind="inner"`` lists the inner ones.
 

@@ -275,12 +275,7 @@ class Plan:
         return self._expanded[opened]
 
     def select(
-        self,
-        *,
-        kind: str | None = None,
-        stage: int | None = None,
-        module: int | None = None,
-        branch: int | None = None,
+        self, *, kind: str | None = None, stage: int | None = None, module: int | None = None, branch: int | None = None
     ) -> tuple[Site, ...]:
         """List the landmarks, or those of one kind, stage, module, branch; ``kind="inner"`` lists the inner sites."""
         if kind is not None and str(kind) not in KINDS:

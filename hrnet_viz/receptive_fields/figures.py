@@ -12,16 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from hrnet_viz.canvas.panels import Floats, fit_cells, site_colour, thin_colours
-from hrnet_viz.canvas.style import (
-    MARGIN,
-    NORMAL,
-    SMALL,
-    Picture,
-    Theme,
-    new_picture,
-    outline,
-    theme_colours,
-)
+from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, outline, theme_colours
 from hrnet_viz.photos.photo import Photo
 from hrnet_viz.receptive_fields.fields import SHARE, Box, EffectiveField
 
@@ -156,10 +147,7 @@ def _numbers(field: EffectiveField) -> list[str]:
         return ["no gradient: a ReLU is closed", ""]
     size = field.theory.size
     theory = "the whole photo" if size is None else f"{size:,} × {size:,} px"
-    return [
-        f"can: {theory}",
-        f"does, {SHARE:.0%}: {field.area():,} px, {field.side():.0f} × {field.side():.0f}",
-    ]
+    return [f"can: {theory}", f"does, {SHARE:.0%}: {field.area():,} px, {field.side():.0f} × {field.side():.0f}"]
 
 
 def _describe(field: EffectiveField) -> str:

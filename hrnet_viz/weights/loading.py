@@ -69,12 +69,7 @@ def load(
         raise WeightsError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
     origin = open_source(source, name=name, part=part, progress=progress)
     found = fit(
-        origin.tensors,
-        origin.flavour,
-        str(origin.path),
-        variant=origin.variant,
-        outputs=num_outputs,
-        partial=partial,
+        origin.tensors, origin.flavour, str(origin.path), variant=origin.variant, outputs=num_outputs, partial=partial
     )
     given: Any = preparation  # a caller without a type checker may give anything
     if given is not None and not isinstance(given, Preparation):

@@ -88,11 +88,7 @@ def conclude(found: Faithfulness) -> list[str]:
             continue
         sentences += [
             f"{measure.name} (chance {measure.chance:g}): {sentence}"
-            for sentence in (
-                _rank_sites(found, measure),
-                _rank_methods(found, measure),
-                _count_cells(found, measure),
-            )
+            for sentence in (_rank_sites(found, measure), _rank_methods(found, measure), _count_cells(found, measure))
         ]
     return [*sentences, *_conclude_sanity(found)]
 

@@ -108,13 +108,7 @@ def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float], *, ch
 
 @torch.no_grad()
 def predict(
-    net: nn.Module,
-    pixels: Tensor,
-    *,
-    mean: Sequence[float],
-    std: Sequence[float],
-    batch: int = 64,
-    bf16: bool = False,
+    net: nn.Module, pixels: Tensor, *, mean: Sequence[float], std: Sequence[float], batch: int = 64, bf16: bool = False
 ) -> Tensor:
     """Run a net over photos and collect its logits.
 

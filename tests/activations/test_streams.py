@@ -156,11 +156,7 @@ def test_sites_of_a_module():
 @pytest.mark.parametrize(
     ("draw", "error", "words"),
     [
-        (
-            lambda t: branch_maps(t, "stage9.9"),
-            SiteError,
-            r"'stage9.9' is no module of .*: stage2.0, stage3.0",
-        ),
+        (lambda t: branch_maps(t, "stage9.9"), SiteError, r"'stage9.9' is no module of .*: stage2.0, stage3.0"),
         (lambda t: branch_maps(t, "stem"), SiteError, "'stem' is no module of"),
         (lambda t: branch_maps(t, "stage3.0", after="relu"), ValueError, "after its 'branches' or its 'exchange'"),
         (lambda t: branch_maps(t, "stage3.0", show=99), IndexError, "'stage3.0.branch0' has channels 0 to 15"),

@@ -30,8 +30,7 @@ def test_three_panels_over_the_same_depth(statistics):
 
 
 @pytest.mark.parametrize(
-    ("panel", "value"),
-    [("energy", "energy"), ("sparsity", "sparsity"), ("dead channels", "dead_share")],
+    ("panel", "value"), [("energy", "energy"), ("sparsity", "sparsity"), ("dead channels", "dead_share")]
 )
 def test_every_number_is_there(statistics, panel, value):
     columns = list(dict.fromkeys(name_column(entry.site) for entry in statistics.sites))

@@ -30,7 +30,7 @@ def test_planes_channels_kernels_strides_and_biases_are_the_published_ones(w18):
     final = rows["final_layer"]
     assert (final.inputs, final.outputs, final.kernel, final.stride) == (1024, 2048, (1,), 1)
     assert {name.partition(".")[0] for name, part in rows.items() if part.bias} == {
-        *("downsamp_modules", "final_layer", "classifier"),
+        *("downsamp_modules", "final_layer", "classifier")
     }
     assert rows["head.pool"].bias is None
     assert rows["head.pool"].shape == (2048,)
