@@ -112,19 +112,13 @@ def ablate(
 ) -> Ablation:
     """Run a pass with tensors edited on the way, and without; the net itself stays as it is, also if this raises.
 
-    Several edits are made in one pass: one further down sees what those before it left.
-
-    Args:
-        net: the net.
-        photos: a photo, several, a ready float tensor (N, 3, H, W), or a trace of them, which saves the first pass.
-        sites: an address, with channels "stage3.1.out0[3,5]", a pattern such as "stage4.*.fuse0<-3", a module
-            ("stage3.1": all its paths between different branches), or several of these.
-        edit: what takes the place of a tensor: "zero", a factor, "mean", "noise", or ``hv.Mean(of=photos)``,
-            ``hv.Noise(seed, of=photos)``, ``hv.Patch(donor)``; or a mapping from site to one of these.
-        target: what the score is: None for each photo's top class before the edits, a class by name or index, a
-            list with one of these per photo, or whatever else ``hv.cam`` takes as target.
-        keep: sites to give back, before and after; "downstream" for every landmark that the edits reach.
-        grad: let gradients flow, through the edits too.
+    Several edits are made in one pass: one further down sees what those before it left. A trace as ``photos`` saves the
+    first pass. ``sites`` are an address, with channels "stage3.1.out0[3,5]", a pattern such as "stage4.*.fuse0<-3", a
+    module ("stage3.1": all its paths between different branches), or several of these. ``edit`` is "zero", a factor,
+    "mean", "noise", ``hv.Mean(of=photos)``, ``hv.Noise(seed, of=photos)``, ``hv.Patch(donor)``, or a mapping from site
+    to one of these. ``target`` is what ``hv.cam`` takes; None for each photo's top class before the edits. Sites to
+    ``keep`` are given back before and after; "downstream" stands for every landmark that the edits reach. With
+    ``grad`` gradients flow, through the edits too.
 
     Raises:
         SiteError: an address that names no site, a channel that is not there, or no site at all.
@@ -214,16 +208,8 @@ def pairs(net: HRNet, photos: Photos, sites: Sites, edit: Edit = "zero", *, targ
     At the sum that two paths lead into, what they take away is taken away independently. Behind the ReLU it is not:
     where one path alone keeps a cell above zero another may too, so that each looks harmless until both are gone.
 
-    Args:
-        net: the net; it stays as it is.
-        photos: a photo, several, a tensor, or a trace.
-        sites: two or more addresses, or a pattern such as "stage4.0.fuse3<-*".
-        edit: what is done, as in ``ablate``.
-        target: what the score is, as in ``ablate``; None for each photo's top class.
-
     Raises:
-        SiteError: an address that names no site.
-        ValueError: fewer than two sites, or as in ``ablate``.
+        SiteError, ValueError: as in ``ablate``, or fewer than two sites.
     """
     names = tuple(map(str, net.plan.places(sites)))
     if len(names) < 2:

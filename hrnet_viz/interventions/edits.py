@@ -2,8 +2,7 @@
 
 ``Zero()``, ``Scale(0.5)``, ``Mean(of=photos)``, ``Noise(seed)`` and ``Patch(donor)`` say what is done; "zero", "mean",
 "noise" and a number are short forms. Made for a site, an edit is a plain function of the tensor that arrives there, so
-edits compose: one further down the net sees what those before it left. Each touches the channels that it was given and
-no others.
+edits compose: one further down the net sees what those before it left, and each touches its own channels only.
 """
 
 from __future__ import annotations
@@ -51,11 +50,9 @@ class Mean:
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """Put normal noise in the place of a tensor, the same pattern for every photo.
+    """Put normal noise in the place of a tensor, the same pattern for every photo, whatever else is random.
 
-    Attributes:
-        seed: of the pattern; the user's random state is neither used nor changed.
-        of: photos whose mean and standard deviation per channel it has; those of the tensor itself if None.
+    Mean and standard deviation per channel are those of the photos ``of``, or the tensor's own.
     """
 
     seed: int = 0
@@ -64,13 +61,14 @@ class Noise:
 
 @dataclass(frozen=True, eq=False)
 class Patch:
-    """Put the same site's tensor of another photo in the place of a tensor.
-
-    Attributes:
-        donor: one photo, as many as are edited, or a trace of them.
-    """
+    """Put the same site's tensor of a donor in the place of a tensor: of one photo, or of as many as are edited."""
 
     donor: Photos = field(repr=False)
+
+    @property
+    def of(self) -> Photos:
+        """The donor."""
+        return self.donor
 
 
 EditValue: TypeAlias = Zero | Scale | Mean | Noise | Patch
@@ -79,11 +77,7 @@ _NAMED: Mapping[str, EditValue] = {"zero": Zero(), "mean": Mean(), "noise": Nois
 
 
 def read_edit(edit: object) -> EditValue:
-    """Return an edit for itself, for its name, or for a factor.
-
-    Raises:
-        ValueError: none of these; the sentence names them.
-    """
+    """Return an edit for itself, for its name, or for a factor; a ValueError names what there is."""
     if isinstance(edit, EditValue):
         return edit
     if isinstance(edit, str) and edit in _NAMED:
@@ -122,24 +116,14 @@ class Change:
 
 
 def read_places(plan: Plan, sites: Sites) -> tuple[Place, ...]:
-    """Return what is to be edited, in plan order.
-
-    Args:
-        plan: the plan of the net.
-        sites: an address, with channels "stage3.1.out0[3,5]"; a pattern such as "stage4.*.fuse0<-3"; a module,
-            "stage3.1", for all its paths between different branches; or several of these.
+    """Return what is to be edited, in plan order; "stage3.1", a module, is all its paths between different branches.
 
     Raises:
         SiteError: an address that names no site, a channel that the site does not have, or no site at all.
     """
-    modules = {module.address: module for module in plan.modules}
-    several: Iterable[str | Site] = (
-        [sites] if isinstance(sites, (str, Site)) or not isinstance(sites, Iterable) else sites
-    )
-    wanted: list[str | Site] = []
-    for site in several:
-        module = modules.get(str(site))
-        wanted += [site] if module is None else module.crossings
+    modules = {module.address: module.crossings for module in plan.modules}
+    several = [sites] if isinstance(sites, (str, Site)) or not isinstance(sites, Iterable) else sites
+    wanted = [one for site in several for one in modules.get(str(site), [site])]
     if not wanted:
         raise SiteError("No site was given to edit. Give an address such as 'stage3.1.fuse0<-2', or several.")
     return plan.places(wanted)
@@ -148,24 +132,17 @@ def read_places(plan: Plan, sites: Sites) -> tuple[Place, ...]:
 def make_changes(
     net: HRNet, base: Trace, places: Sequence[Place], edit: Edit | Mapping[str, Edit] = "zero"
 ) -> tuple[Change, ...]:
-    """Return the edits of some places.
-
-    Args:
-        net: the net.
-        base: the pass that will be edited; tells the shapes.
-        places: what to edit.
-        edit: what is done, or a mapping from site to that.
+    """Return the edits of some places of a pass, ``base``, which tells the shapes; ``edit`` may be a mapping by site.
 
     Raises:
         ValueError: an unknown edit, something missing, or a patch that does not fit; the message says what to do.
     """
     edits = {place: _edit_of(net, place, edit) for place in places}
-    photos = {id(value): _photos_of(value) for value in edits.values()}
-    seen = {
-        key: _values(net, given, [place.site.name for place in places if id(edits[place]) == key])
-        for key, given in photos.items()
-        if given is not None
-    }
+    seen: dict[int, Mapping[str, Tensor]] = {}  # one pass for each set of photos that edits look at
+    for value in edits.values():
+        photos = getattr(value, "of", None)
+        if photos is not None and id(value) not in seen:
+            seen[id(value)] = _values(net, photos, [place.site.name for place in places if edits[place] is value])
     return tuple(
         _change(place, value, base, seen.get(id(value), {}).get(place.site.name)) for place, value in edits.items()
     )
@@ -196,10 +173,6 @@ def describe_photos(photos: Photos) -> str:
     return known[0] if n == 1 and known else "1 photo" if n == 1 else f"{n} photos"
 
 
-def _photos_of(edit: EditValue) -> Photos | None:
-    return edit.donor if isinstance(edit, Patch) else edit.of if isinstance(edit, (Mean, Noise)) else None
-
-
 def _edit_of(net: HRNet, place: Place, edit: Edit | Mapping[str, Edit]) -> EditValue:
     if not isinstance(edit, Mapping):
         return read_edit(edit)
@@ -211,7 +184,6 @@ def _edit_of(net: HRNet, place: Place, edit: Edit | Mapping[str, Edit]) -> EditV
 
 
 def _values(net: HRNet, photos: Photos, names: Sequence[str]) -> Mapping[str, Tensor]:
-    """Return the tensors at some sites for other photos, or out of their trace."""
     if not isinstance(photos, Trace):
         return trace(net, photos, sites=names).tensors
     with evaluating(net), torch.inference_mode(mode=False):
@@ -224,40 +196,34 @@ def _change(place: Place, edit: EditValue, base: Trace, seen: Tensor | None) -> 
     if isinstance(edit, Scale):
         return Change(place, f"scaled by {edit.factor:g}", partial(torch.mul, other=edit.factor))
     if isinstance(edit, Patch):
-        return _patch(place, edit, base, seen)
-    return _level(place, edit, seen)
-
-
-def _level(place: Place, edit: Mean | Noise, seen: Tensor | None) -> Change:
+        return Change(place, f"patched from {describe_photos(edit.donor)}", partial(_put, _fitting(place, base, seen)))
     if seen is None or edit.of is None:
         if place.site.stride is None:
+            how = type(edit).__name__
             raise ValueError(
-                f"'{place.site.name}' has no places to take a mean over. Say over which photos: "
-                f"hv.{type(edit).__name__}(of=photos)."
+                f"'{place.site.name}' has no places to take a mean over. Say over which photos: hv.{how}(of=photos)."
             )
-        if isinstance(edit, Mean):
-            return Change(place, "own mean", _own_mean)
-        own = partial(_own_noise, place.site.name, edit.seed)
-        return Change(place, "noise with its own mean and deviation", own)
-    over, photos = (0, *range(2, seen.dim())), describe_photos(edit.of)
-    centre = seen.mean(over, keepdim=True)
-    if isinstance(edit, Mean):
-        return Change(place, f"mean of {photos}", partial(_put, centre))
-    spread = seen.std(over, correction=0, keepdim=True)
-    pattern = standard_noise(place.site.name, edit.seed, seen) * spread + centre
-    return Change(place, f"noise with mean and deviation of {photos}", partial(_put, pattern))
+        own = _own_mean if isinstance(edit, Mean) else partial(_own_noise, place.site.name, edit.seed)
+        return Change(place, "own mean" if isinstance(edit, Mean) else "noise with its own mean and deviation", own)
+    over, label = (0, *range(2, seen.dim())), f"mean of {describe_photos(edit.of)}"
+    level = seen.mean(over, keepdim=True)
+    if isinstance(edit, Noise):
+        label = label.replace("mean", "noise with mean and deviation", 1)
+        level = standard_noise(place.site.name, edit.seed, seen) * seen.std(over, correction=0, keepdim=True) + level
+    return Change(place, label, partial(_put, level))
 
 
-def _patch(place: Place, edit: Patch, base: Trace, given: Tensor | None) -> Change:
+def _fitting(place: Place, base: Trace, given: Tensor | None) -> Tensor:
     n, size = len(base.input), size_at(place.site, base.input) if place.site.stride else ()
-    if given is None or given.shape[1:] != (place.site.channels, *size) or len(given) not in (1, n):
+    expected = (n, place.site.channels, *size)
+    if given is None or given.shape[1:] != expected[1:] or len(given) not in (1, n):
         shape = None if given is None else tuple(given.shape)
         raise ValueError(
-            f"The donor's tensor at '{place.site.name}' has shape {shape}, but here it has shape "
-            f"{(n, place.site.channels, *size)}. Use a donor of the same size, {base.input.shape[2]} x "
-            f"{base.input.shape[3]} px, and one photo of it or as many as are edited."
+            f"The donor's tensor at '{place.site.name}' has shape {shape}, but here it has shape {expected}. Use a "
+            f"donor of the same size, {base.input.shape[2]} x {base.input.shape[3]} px, and one photo of it or as many "
+            "as are edited."
         )
-    return Change(place, f"patched from {describe_photos(edit.donor)}", partial(_put, given))
+    return given
 
 
 def _put(constant: Tensor, value: Tensor) -> Tensor:
@@ -269,15 +235,13 @@ def _own_mean(value: Tensor) -> Tensor:
 
 
 def _own_noise(name: str, seed: int, value: Tensor) -> Tensor:
-    spread = value.std((2, 3), correction=0, keepdim=True)
-    return standard_noise(name, seed, value) * spread + _own_mean(value)
+    return standard_noise(name, seed, value) * value.std((2, 3), correction=0, keepdim=True) + _own_mean(value)
 
 
 def standard_noise(name: str, seed: int, like: Tensor) -> Tensor:
-    """Return a standard normal pattern (1, C, H, W) for a site.
+    """Return a standard normal pattern (1, C, H, W) that depends on the site's name, the seed and the shape alone.
 
-    It depends on the site's name, the seed and the shape alone, so each photo gets the same, whatever else is edited,
-    and no random state is touched. It is drawn on the CPU, so that it is the same on every device.
+    It is drawn on the CPU, so that it is the same on every device.
     """
     generator = torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode()))
     return torch.randn((1, *like.shape[1:]), generator=generator, dtype=torch.float64).to(like)

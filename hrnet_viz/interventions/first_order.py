@@ -106,17 +106,8 @@ def first_order(
     """Compute the effect of each edit of a sweep to first order, measure it, and put the two side by side.
 
     The prediction takes one forward and one backward pass: for an item it is the sum over its sites of gradient x
-    (edited - value), so several sites that are edited at once are taken to add up.
-
-    Args:
-        net: the net.
-        photos: a photo, several, a tensor, or a trace.
-        over: what is edited, as in ``sweep``.
-        edit: what is done, as in ``ablate``.
-        target: what the score is; None for each photo's top class, or one target for all photos.
-
-    Raises:
-        SiteError, ValueError: as in ``sweep``.
+    (edited - value), so several sites that are edited at once are taken to add up. ``over``, ``edit``, ``target`` and
+    errors are those of ``sweep``.
     """
     x, names = read_input(net, photos)
     items = list_items(net.plan, over)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from torch import Tensor
 
 from hrnet_viz.photos.decode import read_image
-from hrnet_viz.photos.folder import list_photos as folder_photos
+from hrnet_viz.photos.folder import list_photos
 from hrnet_viz.photos.photo import Photo, PhotoError, printable
 from hrnet_viz.photos.preparation import prepare
 from hrnet_viz.runner import check_base
@@ -27,37 +26,37 @@ SweepPhotos: TypeAlias = "Trace | ImageSource | Sequence[ImageSource] | Path"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One photo to come.
-
-    Attributes:
-        name: a name that no other has.
-        read: from the net that prepares it to the input tensor (1, 3, H, W); raises a PhotoError.
-    """
+    """One photo to come: a name that no other has, and the picture or the ready tensor (1, 3, H, W)."""
 
     name: str
-    read: Callable[[HRNet], Tensor]
+    picture: Any = None
+    ready: Tensor | None = None
+    listed: bool = False
+
+    def read(self, net: HRNet) -> Tensor:
+        """Return the input tensor (1, 3, H, W), as ``net`` prepares it."""
+        if self.ready is not None:
+            return self.ready
+        try:
+            return prepare(net, read_image(self.picture))
+        except PhotoError as error:
+            if not self.listed:
+                raise
+            # Where the folder lies on this machine does not concern whoever reads the table.
+            raise PhotoError(str(error).replace(str(self.picture), self.name)) from error
 
 
-def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
-    """Return the photos of a sweep; none is read yet.
-
-    Args:
-        net: prepares them.
-        photos: a folder, with all below it, in the order of their names; a photo, as Photo, path or array; several of
-            these, where the folder's name stands before those of its photos; a ready tensor (N, 3, H, W); or a trace.
-
-    Raises:
-        ValueError: no photo at all, an empty folder, or a single photo that cannot be read.
-    """
+def list_sources(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
+    """Return the photos of a sweep, none of them read yet; a folder's name stands before those of several folders."""
     if isinstance(photos, (Tensor, Trace)):
         if isinstance(photos, Trace):
             check_base(net, photos)
         x = photos.input.detach() if isinstance(photos, Trace) else prepare(net, photos)
         known = [photo.name for photo in photos.photos] if isinstance(photos, Trace) else []
         names = known or [f"photo {number}" for number in range(len(x))]
-        return _distinct(Source(name, partial(_ready, x[row : row + 1].clone())) for row, name in enumerate(names))
+        return _distinct(Source(name, ready=x[row : row + 1].clone()) for row, name in enumerate(names))
     if _is_folder(photos):
-        return _distinct(_list_folder(Path(photos).expanduser()))
+        return _distinct(_list_folder(Path(photos)))
     several = photos if isinstance(photos, (list, tuple)) else [photos]
     if not several:
         raise ValueError("No photo was given to sweep over. Give a photo, several, or a folder.")
@@ -65,9 +64,11 @@ def list_photos(net: HRNet, photos: SweepPhotos) -> tuple[Source, ...]:
     for number, one in enumerate(several):
         if _is_folder(one):
             folder = Path(one).expanduser().resolve()
-            sources += [Source(f"{folder.name}/{each.name}", each.read) for each in _list_folder(folder)]
+            sources += [replace(each, name=f"{folder.name}/{each.name}") for each in _list_folder(folder)]
+        elif isinstance(one, Photo):
+            sources.append(Source(one.name, one))
         else:
-            sources.append(_one(number, one))
+            sources.append(Source(Path(one).name if isinstance(one, (str, Path)) else f"photo {number}", one))
     if len(sources) == 1:
         sources[0].read(net)  # there is nothing to go on with without it
     return _distinct(sources)
@@ -80,46 +81,18 @@ def _is_folder(photos: object) -> TypeGuard[str | Path]:
         return False
 
 
-def _list_folder(folder: Path) -> tuple[Source, ...]:
-    return tuple(Source(name, partial(_prepare_file, folder, name)) for name in find_files(folder))
+def _list_folder(folder: Path) -> list[Source]:
+    return [Source(name, folder.expanduser() / name, listed=True) for name in find_files(folder.expanduser())]
 
 
-def find_files(folder: Path) -> list[str]:
-    """Return the photos of a folder and of all below it, by their paths inside it, sorted.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = folder_photos(folder)
+def find_files(folder: Path) -> tuple[str, ...]:
+    """Return the photos of a folder and of all below it, by their paths inside it, sorted; a ValueError if none is."""
+    found = list_photos(folder)
     if not found.paths:
         raise ValueError(f"There is no photo in the folder '{folder.name}'. {found.describe_left_out()}".rstrip())
     if found.left_out:
         warnings.warn(found.describe_left_out(), stacklevel=2)
-    return list(found.paths)
-
-
-def _one(number: int, photo: Any) -> Source:
-    if isinstance(photo, Photo):
-        name = photo.name
-    else:
-        name = Path(photo).name if isinstance(photo, (str, Path)) else f"photo {number}"
-    return Source(name, partial(_prepare, photo))
-
-
-def _ready(x: Tensor, _: HRNet) -> Tensor:
-    return x
-
-
-def _prepare(photo: Any, net: HRNet) -> Tensor:
-    return prepare(net, read_image(photo))
-
-
-def _prepare_file(folder: Path, name: str, net: HRNet) -> Tensor:
-    try:
-        return _prepare(folder / name, net)
-    except PhotoError as error:
-        # Where the folder lies on this machine is nobody's business who reads the table.
-        raise PhotoError(str(error).replace(str(folder / name), name)) from error
+    return found.paths
 
 
 def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
@@ -131,5 +104,5 @@ def _distinct(sources: Iterable[Source]) -> tuple[Source, ...]:
         while name in result:
             again += 1
             name = f"{first} ({again})"
-        result[name] = Source(name, source.read)
+        result[name] = replace(source, name=name)
     return tuple(result.values())

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import torch
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from hrnet_viz.weights.loading import load
 
     given = _parser().parse_args(arguments)
+    pool = None
     try:
         if given.device:
             os.environ["HV_DEVICE"] = given.device  # read by device(), which also keeps numbers those of a CPU
@@ -66,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     except KeyboardInterrupt:
+        if pool is not None:
+            pool.shutdown(wait=False, cancel_futures=True)
+        for worker in active_children():
+            worker.terminate()  # a task takes half a minute; what is written is kept
         sys.stderr.write("Interrupted. The same command goes on from here.\n")
         return INTERRUPTED
     return 0
@@ -97,12 +102,13 @@ def write_command(given: argparse.Namespace) -> str:
 def _open_pool(workers: int | None, net: HRNet) -> Executor | None:
     """Return fresh processes of one thread each; None for this process, with the threads that it has."""
     on_cpu = next(net.parameters()).device.type == "cpu"
+    if on_cpu:
+        torch.set_num_threads(1)  # of one worker too, so that any number of them gives the same bytes
     number = workers or (min(os.cpu_count() or 1, MOST_WORKERS) if on_cpu else 1)
     if number > 1 and not on_cpu:
         raise ValueError(f"--workers {number} share the cores of a CPU, but the net is on a GPU. Give --workers 1.")
     if number == 1:
         return None
-    torch.set_num_threads(1)
     return ProcessPoolExecutor(number, mp_context=get_context("spawn"))
 
 

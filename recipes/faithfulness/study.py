@@ -27,7 +27,7 @@ from hrnet_viz.attribution.covering import Kind
 from hrnet_viz.attribution.methods import METHODS, read_methods
 from hrnet_viz.attribution.truth_table import TruthTable
 from hrnet_viz.files import write_whole
-from hrnet_viz.interventions.sweep_file import fingerprint
+from hrnet_viz.interventions.sweep_table import fingerprint
 from hrnet_viz.long_work import run_tasks
 from hrnet_viz.photos.preparation import check_size, prepare
 from hrnet_viz.runner import Sites

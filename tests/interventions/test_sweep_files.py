@@ -13,8 +13,7 @@ from PIL import Image
 import hrnet_viz as hv
 from hrnet_viz import sweep
 from hrnet_viz.__main__ import main
-from hrnet_viz.interventions.sweep_file import fingerprint
-from hrnet_viz.interventions.sweep_table import COLUMNS
+from hrnet_viz.interventions.sweep_table import COLUMNS, fingerprint
 from hrnet_viz.targets import difference
 from tests.nets.trained_like import trained_like
 
