@@ -53,7 +53,7 @@ ASKED = {
     "sites kind": lambda wrong: NET.sites(kind=wrong if wrong is not None else 3),
     "sites stage": lambda wrong: NET.sites(stage=wrong if wrong is not None else "4"),
     "a statistic": lambda wrong: hv.activations.statistics(hv.trace(NET, X))[wrong],
-    "figure sample": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", sample=wrong),
+    "figure index": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", index=wrong),
     "figure site": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X), wrong),
     "figure scale": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", scale=wrong),
     "figure order": lambda wrong: hv.figures.channel_grid(hv.trace(NET, X, sites="stem"), "stem", sort=wrong),

@@ -1,19 +1,15 @@
-"""What the numbers at a site are like: energy, sparsity, dead channels, which channels are strongest."""
+"""What the numbers at a site are like: energy, sparsity, dead channels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from hrnet_viz.sites import Place, Site, SiteError, quote, read_integer
+from hrnet_viz.sites import Place, Site, SiteError, quote
 from hrnet_viz.tracing import Trace
-
-Order = Literal["index", "mean", "max", "energy"]
-ORDERS: tuple[Order, ...] = ("index", "mean", "max", "energy")
 
 RECTIFIED = ("stem", "stage1", "transition", "branch", "fuse_out", "head")
 """Kinds of landmarks whose values come out of ReLU (or are sums of such), so that an exact 0 means "off"."""
@@ -70,7 +66,7 @@ class Statistics:
 
 
 def statistics(trace: Trace, sites: str | Site | Iterable[str | Site] | None = None) -> Statistics:
-    """Measure energy, sparsity and dead channels per site, over all photos of a trace together.
+    """Compute energy, sparsity and dead channels per site, over all photos of a trace together.
 
     Args:
         trace: the trace.
@@ -89,8 +85,7 @@ def statistics(trace: Trace, sites: str | Site | Iterable[str | Site] | None = N
 
 def _measure(place: Place, values: Tensor) -> SiteStatistics:
     values = values.detach().double()
-    by_channel = values.movedim(1, 0).flatten(1)  # (C, N * H * W)
-    off = by_channel == 0
+    off = values.movedim(1, 0).flatten(1) == 0  # (C, N * H * W)
     numbers = torch.arange(len(off)) if place.channels is None else torch.tensor(place.channels)
     return SiteStatistics(
         site=place.narrowed,
@@ -102,41 +97,3 @@ def _measure(place: Place, values: Tensor) -> SiteStatistics:
         negative=float((values < 0).double().mean()),
         dead=tuple(numbers[off.all(dim=1).cpu()].tolist()),
     )
-
-
-def energy_map(maps: Tensor) -> Tensor:
-    """Sum up all channels at each place: root of the mean square over the channels, (C, H, W) -> (H, W).
-
-    It has the unit of the values, and says how much is going on at a place, not what.
-    """
-    return maps.detach().double().square().mean(dim=0).sqrt()
-
-
-def rank_channels(maps: Tensor, by: Order = "index") -> tuple[int, ...]:
-    """Order the channels of (C, H, W): by number, or the greatest mean, maximum or energy (mean square) first.
-
-    Equal channels stay in the order of their numbers.
-
-    Raises:
-        ValueError: no such order.
-    """
-    if by not in ORDERS:
-        raise ValueError(f"Channels can be ordered by {', '.join(ORDERS)}; {quote(by)} was given.")
-    flat = maps.detach().double().flatten(1)
-    if by == "index":
-        return tuple(range(flat.shape[0]))
-    score = {"mean": flat.mean(1), "max": flat.amax(1), "energy": flat.square().mean(1)}[by]
-    return tuple(torch.sort(score, descending=True, stable=True).indices.tolist())
-
-
-def check_sample(trace: Trace, sample: int) -> int:
-    """Give the number of a photo as a plain integer, or refuse one that a trace does not have.
-
-    Raises:
-        IndexError: in a sentence with the numbers that there are.
-    """
-    photos, number = trace.input.shape[0], read_integer(sample)
-    if number is None or not 0 <= number < photos:
-        there = "only sample 0" if photos == 1 else f"samples 0 to {photos - 1}"
-        raise IndexError(f"sample={quote(sample)} was asked for, but this trace holds {there}.")
-    return number

@@ -16,10 +16,10 @@ from PIL import Image
 
 from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, Theme, theme_colours
 
-PALETTE = 256
-INVISIBLE = 6  # of 255: a colour may move so far; two steps of a colour map with 256 colours are about as large
-EDGES = 0.01  # share of pixels that may move further: those on the slopes of lines and letters,
-STRAY = 24  # but no pixel further than this
+_PALETTE = 256
+_INVISIBLE = 6  # of 255: a colour may move so far; two steps of a colour map with 256 colours are about as large
+_EDGES = 0.01  # share of pixels that may move further: those on the slopes of lines and letters,
+_STRAY = 24  # but no pixel further than this
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:
@@ -30,19 +30,19 @@ def encode_png(pixels: NDArray[np.uint8]) -> bytes:
     """
     image = Image.fromarray(pixels)
     # Maximum coverage serves rare colours too; a median cut would give most of the palette to the greys of the text.
-    small = image.quantize(PALETTE, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
+    small = image.quantize(_PALETTE, method=Image.Quantize.MAXCOVERAGE, kmeans=2, dither=Image.Dither.NONE)
     palette = np.array(small.getpalette(), np.uint8).reshape(-1, 3)
     indices = np.asarray(small)
     palette[indices[0, 0]] = pixels[0, 0]  # the page meets the notebook's own: not even one step off
     small.putpalette(palette.tobytes())
     off = np.abs(palette[indices].astype(np.int16) - pixels).max(axis=2)
-    fits = (off > INVISIBLE).mean() <= EDGES and off.max() <= STRAY
+    fits = (off > _INVISIBLE).mean() <= _EDGES and off.max() <= _STRAY
     buffer = io.BytesIO()
     (small if fits else image).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
-NOTHING = 1e-200  # range of a scale of which only the 0 is ever used
+_NOTHING = 1e-200  # range of a scale of which only the 0 is ever used
 
 
 def short(value: float, digits: int = 2) -> str:
@@ -62,16 +62,14 @@ def short(value: float, digits: int = 2) -> str:
 
 
 def map_limits(values: ArrayLike, *, signed: bool) -> tuple[float, float]:
-    """Give the limits of a colour scale: least and greatest finite value, made symmetric about 0 if signed."""
+    """Return the limits of a colour scale: least and greatest finite value, made symmetric about 0 if signed."""
     array = np.asarray(values, dtype=float)
     finite = array[np.isfinite(array)]
     if finite.size == 0:
         return (-1.0, 1.0) if signed else (0.0, 1.0)
     low, high = float(finite.min()), float(finite.max())
-    if signed:
-        high = max(abs(low), abs(high))
-        low = -high
-    return low, high
+    reach = max(abs(low), abs(high))
+    return (-reach, reach) if signed else (low, high)
 
 
 def show_map(
@@ -81,22 +79,22 @@ def show_map(
     signed: bool = False,
     vmin: float | None = None,
     vmax: float | None = None,
-    extent: tuple[float, float, float, float] | None = None,
     frame: str | None = None,
 ) -> AxesImage:
-    """Draw one map with square-edged cells, no ticks and, if asked for, a coloured frame.
+    """Draw one map with square-edged cells and no ticks; return what ``colour_bar`` needs.
+
+    A value that is not finite is drawn in the fault colour.
 
     Args:
         axes: where.
-        values: (H, W), a row per row of cells.
+        values: (H, W).
         signed: use the signed colours, symmetric about 0; the larger of the two limits counts for both.
         vmin: lower end of the colours; the least value if None.
         vmax: upper end of the colours; the greatest value if None.
-        extent: (left, right, bottom, top) in photo pixels, to lay it over a photo.
         frame: colour of the frame; none if None.
 
-    Returns:
-        What ``colour_bar`` needs. A value that is not finite is drawn in the fault colour.
+    Raises:
+        ValueError: not one map.
     """
     array = np.asarray(values, dtype=float)
     if array.ndim != 2:
@@ -106,14 +104,18 @@ def show_map(
     if signed:
         low, high = map_limits([low, high], signed=True)
     if low == high:  # a constant map; matplotlib would make up a range around it
-        low, high = min(low, 0.0), max(high, 0.0) or NOTHING
-    theme: Theme = getattr(axes.figure.canvas.figure, "theme", "light")
-    colours = (SIGNED if signed else SEQUENTIAL).with_extremes(bad=theme_colours(theme).fault)
-    image = axes.imshow(array, cmap=colours, vmin=low, vmax=high, interpolation="nearest", extent=extent, aspect="auto")
-    axes.set_xticks([])
-    axes.set_yticks([])
+        low, high = min(low, 0.0), max(high, 0.0) or _NOTHING
+    colours = (SIGNED if signed else SEQUENTIAL).with_extremes(bad=theme_colours(theme_of(axes)).fault)
+    image = axes.imshow(array, cmap=colours, vmin=low, vmax=high, interpolation="nearest", aspect="auto")
+    axes.set(xticks=[], yticks=[])
     outline(axes, frame)
     return image
+
+
+def theme_of(axes: Axes) -> Theme:
+    """Return the theme of the picture that axes are in."""
+    theme: Theme = getattr(axes.figure.canvas.figure, "theme", "light")
+    return theme
 
 
 def outline(axes: Axes, colour: str | None, width: float = 1.5) -> None:
@@ -136,7 +138,7 @@ def colour_bar(
     """Draw a colour bar with the raw numbers of its ends, and 0 where it lies between them.
 
     Args:
-        image: what ``show_map`` gave.
+        image: what ``show_map`` returned.
         cax: axes to draw it in; or
         beside: axes to take the room for it from.
         label: what the numbers are.
@@ -150,7 +152,7 @@ def colour_bar(
     low, high = (end or 0.0 for end in image.get_clim())
     room = max(bar.ax.bbox.width, bar.ax.bbox.height) / beside.figure.dpi
     close = (high - low) * (0.5 if orientation == "horizontal" else 0.17) / room  # nearer than this, numbers collide
-    numbers = [low] if high - low <= 2 * NOTHING else [low, *([0.0] if low + close < 0 < high - close else []), high]
+    numbers = [low] if high - low <= 2 * _NOTHING else [low, *([0.0] if low + close < 0 < high - close else []), high]
     axis = bar.ax.xaxis if orientation == "horizontal" else bar.ax.yaxis
     axis.set_major_locator(FixedLocator(numbers))
     axis.set_minor_locator(NullLocator())

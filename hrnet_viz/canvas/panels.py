@@ -1,4 +1,4 @@
-"""Panels of maps: what is taken out of a trace, and how one map with its words is drawn."""
+"""Panels: a map or a picture with its words, rows of them with signs between, and the maps of a trace to fill them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,216 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import torch
+from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 from PIL import Image
 
-from hrnet_viz.activations.statistics import check_sample, energy_map, rank_channels
-from hrnet_viz.canvas.colours import HEAD_COLOUR, branch_colour
-from hrnet_viz.canvas.style import (
-    CSS_PIXELS,
-    NORMAL,
-    SHARPNESS,
-    SMALL,
-    Picture,
-    colour_bar,
-    map_limits,
-    outline,
-    short,
-    show_map,
-    theme_colours,
-)
+from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour
+from hrnet_viz.canvas.painting import colour_bar, map_limits, outline, short, show_map
+from hrnet_viz.canvas.style import CSS_PIXELS, LARGE, MARGIN, NORMAL, SHARPNESS, SMALL, WIDTH, Picture
+from hrnet_viz.photos.photo import Photo
 from hrnet_viz.sites import Site, quote, read_integer
 from hrnet_viz.tracing import Trace
 
-Floats = NDArray[np.float64]
+Floats: TypeAlias = NDArray[np.float64]
+Order = Literal["index", "mean", "max", "energy"]
+ORDERS: tuple[Order, ...] = ("index", "mean", "max", "energy")
+Show: TypeAlias = int | Literal["energy", "strongest"]
 SIGNED_KINDS = ("fuse_path", "fuse_sum", "logits")
+PHOTO_COLOURS = 128
+
+WORDS, ONE_LINE = 0.4, 0.21  # in, two lines above a map, and one
+LINE = 0.17  # in, of words below it
+BAR = 0.36  # in, a bar with its numbers below it
+ROW_GAP = 0.16  # in
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A map or a picture, and what to say about it.
+
+    Attributes:
+        values: (H, W) of a map, (H, W, 3) of a picture, None for a picture that there is not.
+        heading: what it is, usually the address of a site.
+        detail: a second line.
+        note, below: words at the right of the heading, and below the map.
+        signed: draw it in the signed colours.
+        colour: of its frame; None draws none around a map, a thin grey one around a picture.
+        limits: ends of its colours; by default 0 and the greatest value, symmetric if signed.
+        bar: where its scale is drawn: "below", "beside", or "" for nowhere.
+        name: label of its axes; the heading if "".
+    """
+
+    values: NDArray[Any] | None
+    heading: str = ""
+    detail: str = ""
+    note: str = ""
+    below: str = ""
+    signed: bool = False
+    colour: str | None = None
+    limits: tuple[float, float] | None = None
+    bar: Literal["below", "beside", ""] = ""
+    name: str = ""
+
+    @property
+    def map(self) -> Floats:
+        """Values of a map."""
+        return np.asarray(self.values)
+
+    @property
+    def words(self) -> float:
+        """Height of the words above the map, in inches."""
+        return WORDS if self.detail else ONE_LINE if self.heading else 0.0
+
+    @property
+    def under(self) -> float:
+        """Height of what stands below the map, in inches."""
+        return BAR if self.bar == "below" else 0.07 + LINE * (1 + self.below.count("\n")) if self.below else 0.0
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Ends of the colours of a map."""
+        if self.limits is not None:
+            return self.limits
+        low, high = map_limits(self.map, signed=self.signed)
+        return min(low, 0.0), max(high, 0.0)
+
+    def draw(self, picture: Picture, left: float, top: float, size: tuple[float, float], words: float = 0) -> AxesImage:
+        """Draw it at a place in inches: its words from ``top`` on, the map of this size below them, then its scale.
+
+        Args:
+            picture: where.
+            left: left edge.
+            top: upper edge of the words.
+            size: width and height of the map.
+            words: height of the words; their own if 0.
+        """
+        (wide, high), words, label = size, words or self.words, self.name or self.heading
+        narrow = len(self.heading) > wide * 10 or words < ONE_LINE
+        picture.write(left, top, self.heading, fontsize=SMALL if narrow else NORMAL, fontweight="bold")
+        picture.note(left, top + 0.18, self.detail)
+        if self.note:
+            fault = picture.colours.fault if self.note == DEAD else picture.colours.muted
+            picture.note(left + wide, top, self.note, ha="right", color=fault)
+        picture.note(left, top + words + high + 0.07, self.below)
+        axes = picture.inches(left, top + words, wide, high, label=label)
+        if self.values is None or self.values.ndim > 2:
+            axes.set(xticks=[], yticks=[])
+            outline(axes, picture.colours.grid, 0.8)
+            if self.values is None:
+                middle: dict[str, Any] = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+                axes.text(0.5, 0.5, "not a picture", color=picture.colours.muted, **middle)
+            shown = np.zeros((1, 1, 4)) if self.values is None else self.values
+            return axes.imshow(shown, interpolation="nearest", aspect="auto")
+        low, reach = self.scale
+        image = show_map(axes, self.values, signed=self.signed, vmin=low, vmax=reach, frame=self.colour)
+        if self.bar:
+            below = self.bar == "below"
+            place = (
+                (left, top + words + high + 0.07, wide, 0.07)
+                if below
+                else (left + wide + 0.08, top + words, 0.07, high)
+            )
+            cax = picture.inches(*place, label=f"scale of {label}")
+            colour_bar(image, cax, orientation="horizontal" if below else "vertical")
+        return image
+
+
+DEAD = "dead"
+
+Row: TypeAlias = Sequence["Panel | str | None"]
+"""Panels from left to right; a sign between two of them, such as "+", or None for an empty place."""
+
+
+def panel_grid(
+    rows: Sequence[Row],
+    size: tuple[float, float],
+    pitch: float,
+    *,
+    theme: Theme | None,
+    title: str,
+    caption: str,
+    alt: str,
+    accent: str | None = None,
+    width: float = WIDTH,
+    row_gap: float = ROW_GAP,
+    words: float = 0,
+    foot: float = 0,
+) -> tuple[Picture, list[AxesImage]]:
+    """Draw rows of panels; return the picture, and the image of each panel in order.
+
+    Args:
+        rows: what to draw.
+        size: width and height of every map in inches.
+        pitch: inches from the left edge of a panel to that of the next.
+        theme: "light" or "dark"; the default theme if None.
+        title: a few words for the top.
+        caption: a sentence or two for below.
+        alt: the text alternative.
+        accent: colour of a mark before the title.
+        width: of the picture, in inches.
+        row_gap: inches between rows.
+        words: inches above each map; what its words need if 0.
+        foot: inches left free below the rows.
+    """
+    heights = [
+        max((words or panel.words) + size[1] + panel.under for panel in row if isinstance(panel, Panel)) for row in rows
+    ]
+    height = sum(heights) + row_gap * (len(rows) - 1) + foot
+    images, top = [], 0.0
+    with Picture(width, height, theme, title=title, caption=caption, alt=alt, accent=accent) as picture:
+        for row, tall in zip(rows, heights, strict=True):
+            left, above = MARGIN, words or max(panel.words for panel in row if isinstance(panel, Panel))
+            for item in row:
+                if isinstance(item, str):
+                    draw_sign(picture, left - (pitch - size[0]) / 2, top + above + size[1] / 2, item)
+                    continue
+                if item is not None:
+                    images.append(item.draw(picture, left, top, size, above))
+                left += pitch
+            top += tall + row_gap
+    return picture, images
+
+
+def draw_sign(picture: Picture, left: float, top: float, sign: str) -> None:
+    """Write a sign, such as "+" or an arrow, around a place in inches."""
+    picture.write(left, top, sign, ha="center", va="center", fontsize=LARGE)
+
+
+def draw_arrow(picture: Picture, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw an arrow between two places in inches from the top left corner of the drawing."""
+    ends = (picture.locate(*start), picture.locate(*end))
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
+    picture.add_artist(FancyArrowPatch(*ends, transform=picture.transFigure, color=picture.colours.muted, **look))
+
+
+def in_pixels(image: AxesImage, height: int, width: int) -> Axes:
+    """Let the axes of a panel count the pixels of a photo, whose corner is (0, 0), and return them."""
+    image.set_extent((0, width, height, 0))
+    image.axes.autoscale(enable=False)
+    return image.axes
+
+
+def fit_cells(room_in: tuple[float, float], cells: tuple[int, ...]) -> tuple[float, float]:
+    """Return the largest (width, height) in inches in a room at which each cell is as many whole file pixels.
+
+    Args:
+        room_in: (width, height) in inches.
+        cells: (rows, columns), as in an array's shape.
+    """
+    pixels = CSS_PIXELS * SHARPNESS
+    rows, columns = cells[:2]
+    each = min(room_in[0] * pixels / columns, room_in[1] * pixels / rows)
+    each = floor(each + 1e-6) if each >= 1 else each
+    return columns * each / pixels, rows * each / pixels
+
+
+# ---- what is taken out of a trace ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -58,10 +239,9 @@ class SiteMaps:
 
     @cached_property
     def energy(self) -> Floats:
-        """Root of the mean square over the channels, (H, W)."""
-        import torch
-
-        return energy_map(torch.from_numpy(self.values)).numpy()
+        """Root of the mean square over the channels, (H, W): how much is going on at a place, not what."""
+        root: Floats = np.sqrt(np.square(self.values).mean(0))
+        return root
 
     @property
     def size(self) -> str:
@@ -79,9 +259,64 @@ class SiteMaps:
         """Colour of the branch that the site belongs to."""
         return site_colour(self.site)
 
+    def rank(self, by: Order = "index") -> tuple[int, ...]:
+        """Return the places of the channels in order: by number, or the greatest mean, maximum or energy first.
+
+        Energy is the mean square. Equal channels stay in the order of their numbers.
+
+        Raises:
+            ValueError: no such order.
+        """
+        if by not in ORDERS:
+            raise ValueError(f"Channels can be ordered by {', '.join(ORDERS)}; {quote(by)} was given.")
+        flat = self.values.reshape(len(self.values), -1)
+        if by == "index":
+            return tuple(range(len(flat)))
+        score = {"mean": flat.mean(1), "max": flat.max(1), "energy": np.square(flat).mean(1)}[by]
+        return tuple(np.argsort(-score, kind="stable").tolist())
+
+    def check_channel(self, channel: object) -> int:
+        """Return the number of a channel as a plain integer.
+
+        Raises:
+            IndexError: the site has no such channel; the sentence has the numbers that there are.
+        """
+        number, last = read_integer(channel), self.site.channels - 1
+        if number is None or not 0 <= number <= last:
+            raise IndexError(
+                f"Channel {quote(channel)} was asked for, but '{self.site.name}' has channels 0 to {last}."
+            )
+        return number
+
+    def choose(self, show: Show) -> tuple[Floats, str]:
+        """Return one map, and which it is: "all channels", "channel 7".
+
+        Args:
+            show: "energy" for what all channels do together at each place (root of their mean square), "strongest" for
+                the channel with the greatest mean square, or the number of a channel.
+
+        Raises:
+            IndexError: the site has no such channel.
+            ValueError: another word.
+        """
+        if show == "energy":
+            return self.energy, "all channels"
+        if show != "strongest" and read_integer(show) is None:
+            raise ValueError(f"show={quote(show)} was given; show 'energy', 'strongest', or a channel by its number.")
+        number = self.rank("energy")[0] if show == "strongest" else self.check_channel(show)
+        return self.values[number], f"channel {number}"
+
+    def panel(self, show: Show, detail: str = "", **options: Any) -> Panel:
+        """Return the panel of the map that was chosen: headed by its address, in the colour of its branch."""
+        values, which = self.choose(show)
+        # Energy is never 0 in practice: from the least to the greatest value, or every map would be one green.
+        limits = map_limits(values, signed=False) if show == "energy" else None
+        look: dict[str, Any] = {"signed": self.signed and show != "energy", "colour": self.colour, "limits": limits}
+        return Panel(values, self.site.name, detail or which, **look | options)
+
 
 def site_colour(site: Site) -> str:
-    """Give the colour of a site: that of its resolution, or of what comes before or after all branches."""
+    """Return the colour of a site: that of its resolution, or of what comes before or after all branches."""
     if site.branch is not None and site.stride is not None:  # head.down0 is as coarse as branch 1, whatever its number
         return branch_colour(site.stride.bit_length() - 3)
     if site.kind == "logits" or site.landmark.startswith("head."):
@@ -89,15 +324,28 @@ def site_colour(site: Site) -> str:
     return branch_colour(site.branch)
 
 
-def read_maps(trace: Trace, site: str | Site, sample: int = 0) -> SiteMaps:
-    """Take the maps of one site for one photo out of a trace.
+def check_index(index: object, photos: int) -> int:
+    """Return the number of a photo as a plain integer.
+
+    Raises:
+        IndexError: there is no such photo; the sentence has the numbers that there are.
+    """
+    number = read_integer(index)
+    if number is None or not 0 <= number < photos:
+        there = "is only photo 0" if photos == 1 else f"are photos 0 to {photos - 1}"
+        raise IndexError(f"index={quote(index)} was asked for, but there {there}.")
+    return number
+
+
+def read_maps(trace: Trace, site: str | Site, index: int = 0) -> SiteMaps:
+    """Return the maps of one site for one photo of a trace.
 
     Raises:
         SiteError: no such site, or one that the trace did not keep.
         IndexError: the trace has no such photo.
         ValueError: the site has no spatial extent.
     """
-    sample = check_sample(trace, sample)
+    index = check_index(index, len(trace.input))
     place = trace.plan.place(site)
     known = place.narrowed
     if known.stride is None:
@@ -105,187 +353,22 @@ def read_maps(trace: Trace, site: str | Site, sample: int = 0) -> SiteMaps:
             f"'{known.name}' has no spatial extent: it is {known.channels} numbers per photo, not maps. "
             "head_steps(trace) shows them; the last site with maps is 'head.final'."
         )
-    values = trace[known][sample].detach().cpu().double().numpy()
+    values = trace[known][index].detach().cpu().double().numpy()
     return SiteMaps(known, values, place.channels or range(known.channels))
 
 
-def read_photo(trace: Trace, sample: int = 0) -> NDArray[np.uint8] | None:
-    """Give the photo as the net saw it, (H, W, 3) uint8; None if the input was no picture.
+def photo_panel(trace: Trace, index: int = 0, *, sized: bool = True) -> Panel:
+    """Return the panel of the photo as the net saw it; without a picture if the input was none.
 
     A tensor that was handed in ready is taken for a photo that was normalised as the net's preparation says.
     """
-    sample = check_sample(trace, sample)
-    seen = trace.input[sample].detach()
+    seen = trace.input[check_index(index, len(trace.input))].detach()
     if not bool(seen.isfinite().all()):
-        return None
+        return Panel(None, "what the net sees", " " * sized, name="photo")
     one = trace.preparation.undo(seen[None])
-    return one[0].pixels if isinstance(one, tuple) else one.pixels
-
-
-def fit_cells(room_in: tuple[float, float], cells: tuple[int, int]) -> tuple[float, float]:
-    """Give the largest (width, height) in inches in a room at which each cell is the same whole number of file pixels.
-
-    Args:
-        room_in: (width, height) in inches.
-        cells: (rows, columns), as in an array's shape.
-    """
-    pixels = CSS_PIXELS * SHARPNESS
-    rows, columns = cells
-    each = min(room_in[0] * pixels / columns, room_in[1] * pixels / rows)
-    each = floor(each + 1e-6) if each >= 1 else each
-    return columns * each / pixels, rows * each / pixels
-
-
-def name_range(values: Floats) -> str:
-    """Write the extreme values of a map: "−1.2 to 3.4"."""
-    return f"{short(float(values.min()))} to {short(float(values.max()))}"
-
-
-def find_peak(values: Floats) -> tuple[int, int]:
-    """Give (row, column) of the largest value of a map."""
-    row, column = np.unravel_index(int(values.argmax()), values.shape)
-    return int(row), int(column)
-
-
-def count(number: int, noun: str) -> str:
-    """Write a count with its noun: "1 map", "18 maps"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def name_sample(trace: Trace, sample: int) -> str:
-    """Name the photo: its name where it is known, else its number in the batch."""
-    if trace.photos:
-        return f"photo “{trace.photos[sample].name}”"
-    return f"sample {sample}"
-
-
-WORDS = 0.4  # in, two lines above a map
-ONE_LINE = 0.21  # in, if there is only one
-BAR = 0.36  # in, a bar with its numbers below a map
-PHOTO_COLOURS = 128
-
-Show = int | Literal["energy", "strongest"]
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One map and what to say about it.
-
-    Attributes:
-        values: (H, W).
-        heading: what it is, usually the address of a site.
-        detail: a second line.
-        signed: draw it in the signed colours.
-        colour: of its frame; None draws none.
-        limits: ends of its colours; by default 0 and the greatest value, symmetric if signed.
-    """
-
-    values: Floats
-    heading: str = ""
-    detail: str = ""
-    signed: bool = False
-    colour: str | None = None
-    limits: tuple[float, float] | None = None
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Ends of its colours."""
-        if self.limits is not None:
-            return self.limits
-        low, high = map_limits(self.values, signed=self.signed)
-        return min(low, 0.0), max(high, 0.0)
-
-    @property
-    def words(self) -> float:
-        """Height of the words above the map, in inches."""
-        return WORDS if self.detail else ONE_LINE
-
-
-def choose_map(maps: SiteMaps, show: Show) -> tuple[Floats, str]:
-    """Choose one map of a site, and say which: "all channels", "channel 7".
-
-    Args:
-        maps: all of them.
-        show: "energy" for what all channels do together at each place (root of their mean square), "strongest" for the
-            channel with the greatest mean square, or the number of a channel.
-
-    Raises:
-        IndexError: the site has no such channel.
-        ValueError: another word.
-    """
-    if show == "energy":
-        return maps.energy, "all channels"
-    if show == "strongest":
-        channel = rank_channels(torch.from_numpy(maps.values), "energy")[0]
-        return maps.values[channel], f"channel {channel}"
-    number = read_integer(show)
-    if number is not None:
-        check_channel(maps, number)
-        return maps.values[number], f"channel {number}"
-    raise ValueError(f"show={quote(show)} was given; show 'energy', 'strongest', or a channel by its number.")
-
-
-def check_channel(maps: SiteMaps, channel: int) -> None:
-    """Refuse the number of a channel that a site does not have.
-
-    Raises:
-        IndexError: in a sentence with the numbers that there are.
-    """
-    number = read_integer(channel)
-    if number is None or not 0 <= number < maps.site.channels:
-        last = maps.site.channels - 1
-        raise IndexError(f"Channel {quote(channel)} was asked for, but '{maps.site.name}' has channels 0 to {last}.")
-
-
-def make_panel(maps: SiteMaps, show: Show, detail: str = "") -> Panel:
-    """Make the panel of a site: its address, the map that was chosen, in the colour of its branch."""
-    values, which = choose_map(maps, show)
-    if show == "energy":  # never 0 in practice: from the least to the greatest value, or every map would be one green
-        return Panel(
-            values, maps.site.name, detail or which, colour=maps.colour, limits=map_limits(values, signed=False)
-        )
-    return Panel(values, maps.site.name, detail or which, signed=maps.signed, colour=maps.colour)
-
-
-def draw_panel(
-    picture: Picture, panel: Panel, left: float, top: float, size: tuple[float, float], *, bar: bool = True
-) -> AxesImage:
-    """Draw a panel: two lines of words, from ``top`` on, the map below them and, if asked for, its scale below that."""
-    wide, high = size
-    muted = theme_colours(picture.theme).muted
-    size_pt = SMALL if len(panel.heading) > wide * 10 else NORMAL
-    picture.write(left, top, panel.heading, fontsize=size_pt, fontweight="bold")
-    picture.write(left, top + 0.18, panel.detail, fontsize=SMALL, color=muted)
-    axes = picture.inches(left, top + panel.words, wide, high, label=panel.heading)
-    low, reach = panel.scale
-    image = show_map(axes, panel.values, signed=panel.signed, vmin=low, vmax=reach, frame=panel.colour)
-    if bar:
-        place = picture.inches(left, top + panel.words + high + 0.07, wide, 0.07, label=f"scale of {panel.heading}")
-        colour_bar(image, place, orientation="horizontal")
-    return image
-
-
-def draw_photo(
-    picture: Picture,
-    pixels: NDArray[np.uint8] | None,
-    left: float,
-    top: float,
-    size: tuple[float, float],
-    *,
-    detail: bool = True,
-) -> None:
-    """Draw the photo as the net saw it, with its words, where a panel would stand."""
-    muted = theme_colours(picture.theme).muted
-    picture.write(left, top, "what the net sees", fontsize=NORMAL, fontweight="bold")
-    axes = picture.inches(left, top + (WORDS if detail else ONE_LINE), *size, label="photo")
-    axes.set(xticks=[], yticks=[])
-    outline(axes, theme_colours(picture.theme).grid, 0.8)
-    if pixels is None:
-        axes.text(0.5, 0.5, "not a picture", transform=axes.transAxes, ha="center", va="center", color=muted)
-        return
-    if detail:
-        picture.write(left, top + 0.18, f"{pixels.shape[0]} × {pixels.shape[1]} pixels", fontsize=SMALL, color=muted)
-    axes.imshow(thin_colours(pixels), interpolation="nearest", aspect="auto")
+    pixels = one[0].pixels if isinstance(one, tuple) else one.pixels
+    detail = f"{pixels.shape[0]} × {pixels.shape[1]} pixels" if sized else ""
+    return Panel(thin_colours(pixels), "what the net sees", detail, name="photo")
 
 
 def thin_colours(pixels: NDArray[np.uint8], colours: int = PHOTO_COLOURS) -> NDArray[np.uint8]:
@@ -296,17 +379,28 @@ def thin_colours(pixels: NDArray[np.uint8], colours: int = PHOTO_COLOURS) -> NDA
     return np.asarray(image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).convert("RGB"))
 
 
-def draw_arrow(picture: Picture, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw an arrow between two places in inches from the top left corner of the drawing."""
-    arrow = FancyArrowPatch(
-        picture.locate(*start),
-        picture.locate(*end),
-        transform=picture.transFigure,
-        arrowstyle="-|>",
-        mutation_scale=10,
-        linewidth=1.2,
-        shrinkA=0,
-        shrinkB=0,
-        color=theme_colours(picture.theme).muted,
-    )
-    picture.add_artist(arrow)
+# ---- words -----------------------------------------------------------------------------------------------------------
+
+
+def name_range(values: Floats) -> str:
+    """Write the extreme values of a map: "−1.2 to 3.4"."""
+    return f"{short(float(values.min()))} to {short(float(values.max()))}"
+
+
+def name_peak(values: Floats) -> str:
+    """Write where the largest value of a map is: "row 3, column 4"."""
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    return f"row {row}, column {column}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a count with its noun: "1 map", "18 maps"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def name_photo(photos: Sequence[Photo | str], index: int) -> str:
+    """Write which photo is meant: its name where it is known, else its number."""
+    if not photos:
+        return f"photo {index}"
+    one = photos[index]
+    return f"photo “{one if isinstance(one, str) else one.name}”"

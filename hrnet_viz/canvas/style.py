@@ -1,8 +1,8 @@
-"""How every picture looks, reads and shows itself: page, text, maps, colour bars, and the PNG that a notebook stores.
+"""How every picture looks, reads and shows itself: page, text, theme, and the PNG that a notebook stores.
 
-A figure function makes a ``Picture``, draws inside it and gives it back::
+A figure function makes a ``Picture``, draws inside it and returns it::
 
-    with new_picture(10, 4, theme, title="...", caption="...", alt="...") as picture:
+    with Picture(10, 4, theme, title="...", caption="...", alt="...") as picture:
         image = show_map(picture.inches(0, 0, 3, 3), values, signed=True)
         colour_bar(image, picture.inches(3.2, 0, 0.1, 3))
     return picture
@@ -17,7 +17,6 @@ from __future__ import annotations
 import sys
 from contextlib import AbstractContextManager, ExitStack
 from math import ceil
-from types import TracebackType
 from typing import Any, Self
 
 import matplotlib as mpl
@@ -40,6 +39,7 @@ from hrnet_viz.canvas.colours import (
     SIGNED,
     STEM_COLOUR,
     Theme,
+    ThemeColours,
     branch_colour,
     contrast,
     ink_on,
@@ -68,7 +68,6 @@ __all__ = [
     "mix",
     "new_picture",
     "outline",
-    "settings",
     "short",
     "show_map",
     "theme_colours",
@@ -79,40 +78,43 @@ __all__ = [
 
 CSS_PIXELS = 96  # per inch: a 10 in picture is 960 px wide in a notebook, and 1920 px in its file
 SHARPNESS = 2  # file pixels per CSS pixel, so that text is crisp on a dense screen and on a projector
+FONT = "DejaVu Sans"  # comes with matplotlib, so it is the same everywhere
 SMALL, NORMAL, LARGE = 9, 10, 13  # pt; nothing is smaller than 9 pt at a width of 10 in
-TITLE_HEIGHT = 0.42  # in
-CAPTION_LINE = 0.17  # in
-CAPTION_GAP = 0.16  # in, between the drawing and its caption
-MARGIN = 0.12  # in, on each side of title and caption
+WIDTH = 10.0  # in: fills a notebook and a slide, and keeps 9 pt text readable on both
+MARGIN = 0.12  # in, on each side
+ROOM = WIDTH - 2 * MARGIN
+_TITLE = 0.42  # in
+_CAPTION_LINE = 0.17  # in
+_CAPTION_GAP = 0.16  # in, between the drawing and its caption
 
 _theme: Theme = "light"
 
 
 def default_theme() -> Theme:
-    """Give the theme that pictures are drawn in when none is asked for; light unless ``use_theme`` said otherwise."""
+    """Return the theme that pictures are drawn in when none is asked for; light unless ``use_theme`` said otherwise."""
     return _theme
 
 
 def use_theme(theme: Theme) -> None:
-    """Draw pictures in this theme from now on, where a call does not name one.
+    """Draw pictures in this theme, "light" or "dark", from now on, where a call does not name one.
 
     Raises:
-        ValueError: neither "light" nor "dark".
+        ValueError: no such theme.
     """
     global _theme  # noqa: PLW0603  # one setting for a whole session is what a user of dark notebooks wants
     theme_colours(theme)
     _theme = theme
 
 
-def settings(theme: Theme) -> dict[str, Any]:
-    """Give the matplotlib settings of a theme, for ``matplotlib.rc_context``."""
+def _settings(theme: Theme) -> dict[str, Any]:
+    """Return the matplotlib settings of a theme."""
     colours = theme_colours(theme)
     sides: dict[str, Any] = {}
     for axis in ("xtick", "ytick"):
         sides |= {f"{axis}.color": colours.muted, f"{axis}.labelcolor": colours.muted, f"{axis}.labelsize": SMALL}
         sides |= {f"{axis}.major.size": 3, f"{axis}.major.width": 0.8, f"{axis}.minor.visible": False}
     return sides | {
-        "font.family": ["DejaVu Sans"],  # ships with matplotlib, so it is the same everywhere
+        "font.family": [FONT],
         "font.size": NORMAL,
         "text.color": colours.ink,
         "text.usetex": False,
@@ -151,12 +153,6 @@ class Picture(Figure):
 
     It is made without pyplot, so nothing holds on to it. As a context manager it draws in its own theme, whatever the
     user's matplotlib settings are.
-
-    Attributes:
-        theme: "light" or "dark".
-        title: what it shows, in a few words; drawn at the top.
-        caption: what to see in it; drawn below.
-        alt: the text alternative, with the facts that a reader of the picture would see.
     """
 
     theme: Theme
@@ -176,17 +172,32 @@ class Picture(Figure):
         accent: str | None = None,
         constrained: bool = False,
     ) -> None:
-        """Make an empty page; see ``new_picture``."""
+        """Make an empty page.
+
+        Args:
+            width_in: width in inches.
+            height_in: height of the drawing in inches; title and caption are added to it.
+            theme: "light" or "dark"; the default theme if None.
+            title: a few words for the top.
+            caption: a sentence or two for below.
+            alt: the text alternative, with the facts that a reader of the picture would see.
+            accent: colour of a mark before the title: that of the branch that the picture is about.
+            constrained: let matplotlib arrange ``add_subplot`` axes in the drawing (title and caption stay clear).
+                Without it, place axes with ``picture.inches``.
+
+        Raises:
+            ValueError: no such theme.
+        """
         self.theme, self.title, self.caption, self.alt = theme or default_theme(), title, caption, alt
         self._stack = ExitStack()
         lines = wrap(caption, width_in - 2 * MARGIN)
-        self._above = TITLE_HEIGHT if title else 0.0
-        below = CAPTION_GAP + CAPTION_LINE * len(lines) + 0.06 if lines else 0.0
+        self._above = _TITLE if title else 0.0
+        below = _CAPTION_GAP + _CAPTION_LINE * len(lines) + 0.06 if lines else 0.0
         height = ceil((self._above + height_in + below) * CSS_PIXELS) / CSS_PIXELS  # whole pixels at either sharpness
         with self.styled():
             super().__init__(figsize=(round(width_in * CSS_PIXELS) / CSS_PIXELS, height), dpi=CSS_PIXELS)
             FigureCanvasAgg(self)
-            muted, left = theme_colours(self.theme).muted, MARGIN / width_in
+            left = MARGIN / width_in
             plain: dict[str, Any] = {"ha": "left", "va": "top"}
             heading: dict[str, Any] = {"fontsize": LARGE, "fontweight": "bold"}
             if title:
@@ -195,24 +206,27 @@ class Picture(Figure):
                 mark = Rectangle((left, 1 - 0.285 / height), 0.06 / width_in, 0.185 / height, color=accent, linewidth=0)
                 self.add_artist(mark)
             for number, line in enumerate(lines):
-                y = (below - CAPTION_GAP - number * CAPTION_LINE) / height
-                self.text(left, y, line, fontsize=SMALL, color=muted, **plain)
+                y = (below - _CAPTION_GAP - number * _CAPTION_LINE) / height
+                self.text(left, y, line, fontsize=SMALL, color=self.colours.muted, **plain)
         if constrained:
             drawing = (0, below / height, 1, 1 - (below + self._above) / height)
             self.set_layout_engine(ConstrainedLayoutEngine(rect=drawing, w_pad=0.06, h_pad=0.06))
 
+    @property
+    def colours(self) -> ThemeColours:
+        """Colours of the page."""
+        return theme_colours(self.theme)
+
     def styled(self) -> AbstractContextManager[None]:
-        """Give a context in which matplotlib draws in this picture's theme."""
-        chosen: Any = settings(self.theme)  # newer stubs of matplotlib list every key, older ones say str
+        """Return a context in which matplotlib draws in this picture's theme."""
+        chosen: Any = _settings(self.theme)  # newer stubs of matplotlib list every key, older ones say str
         return mpl.rc_context(chosen)
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.styled())
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._stack.close()
 
     def inches(self, left: float, top: float, width: float, height: float, **options: Any) -> Axes:
@@ -230,8 +244,12 @@ class Picture(Figure):
         placed: dict[str, Any] = {"va": "top"} | options
         self.text(*self.locate(left, top), words, **placed)
 
+    def note(self, left: float, top: float, words: str, **options: Any) -> None:
+        """Write small muted text at a place in inches."""
+        self.write(left, top, words, **{"fontsize": SMALL, "color": self.colours.muted} | options)
+
     def locate(self, left: float, top: float) -> tuple[float, float]:
-        """Give the figure coordinates of a place in inches from the top left corner of the drawing."""
+        """Return the figure coordinates of a place in inches from the top left corner of the drawing."""
         across, down = self.get_size_inches()
         return left / across, 1 - (top + self._above) / down
 
@@ -241,7 +259,7 @@ class Picture(Figure):
             super().draw(renderer)
 
     def pixels(self, sharpness: float = SHARPNESS) -> NDArray[np.uint8]:
-        """Draw, and give the pixels (H, W, 3) uint8, ``sharpness`` of them per CSS pixel in each direction."""
+        """Draw, and return the pixels (H, W, 3) uint8, ``sharpness`` of them per CSS pixel in each direction."""
         before = self.dpi
         try:
             self.dpi = CSS_PIXELS * sharpness
@@ -253,7 +271,7 @@ class Picture(Figure):
         return drawn
 
     def png(self, sharpness: float = SHARPNESS) -> bytes:
-        """Give the picture as PNG; equal pictures are equal bytes."""
+        """Return the picture as PNG; equal pictures are equal bytes."""
         return encode_png(self.pixels(sharpness))
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
@@ -262,18 +280,17 @@ class Picture(Figure):
         # alternative text for pictures (looked up in 4.6), nor does nbconvert's "lab" template; its "classic" one does.
         return self.png(), {"width": width, "height": height, "alt": self.alt}
 
-    def _repr_mimebundle_(
-        self,
-        include: object = None,  # noqa: ARG002  # Jupyter gives both by name
-        exclude: object = None,  # noqa: ARG002
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give the PNG and the text alternative, in the form that Jupyter asks for."""
+    def _repr_mimebundle_(self, **_named: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the PNG and the text alternative, in the form that Jupyter asks for."""
         _outrank_pyplot()
         png, facts = self._repr_png_()
         return {"image/png": png, "text/plain": self.alt}, {"image/png": facts}
 
     def __repr__(self) -> str:
         return f"Picture({self.title or self.alt[:60]!r})"
+
+
+new_picture = Picture
 
 
 def _outrank_pyplot() -> None:
@@ -287,9 +304,9 @@ def _outrank_pyplot() -> None:
         shell.display_formatter.formatters["image/png"].for_type(Picture, Picture._repr_png_)
 
 
-def wrap(words: str, width_in: float, size_pt: float = SMALL) -> list[str]:
-    """Break a text into lines that are at most so wide, as drawn."""
-    font = FontProperties(family="DejaVu Sans", size=size_pt)
+def wrap(words: str, width_in: float) -> list[str]:
+    """Break a text into lines that are at most so wide, as drawn in small letters."""
+    font = FontProperties(family=FONT, size=SMALL)
     lines: list[str] = []
     for word in words.split():
         longer = f"{lines[-1]} {word}" if lines else word
@@ -298,35 +315,3 @@ def wrap(words: str, width_in: float, size_pt: float = SMALL) -> list[str]:
         else:
             lines.append(word)
     return lines
-
-
-def new_picture(
-    width_in: float,
-    height_in: float,
-    theme: Theme | None = None,
-    *,
-    title: str = "",
-    caption: str = "",
-    alt: str = "",
-    accent: str | None = None,
-    constrained: bool = False,
-) -> Picture:
-    """Make an empty picture.
-
-    Args:
-        width_in: width in inches; 10 fills a notebook and a slide, and keeps 9 pt text readable on both.
-        height_in: height of the drawing in inches; title and caption are added to it.
-        theme: "light" or "dark"; the default theme if None.
-        title: a few words for the top.
-        caption: a sentence or two for below.
-        alt: the text alternative.
-        accent: colour of a mark before the title: that of the branch that the picture is about.
-        constrained: let matplotlib arrange ``add_subplot`` axes in the drawing (title and caption stay clear). Without
-            it, place axes with ``picture.inches``.
-
-    Raises:
-        ValueError: no such theme.
-    """
-    return Picture(
-        width_in, height_in, theme, title=title, caption=caption, alt=alt, accent=accent, constrained=constrained
-    )

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from hrnet_viz.canvas.matrices import average, matrices_picture
-from hrnet_viz.canvas.panels import count, fit_cells
-from hrnet_viz.canvas.style import (
-    MARGIN,
-    NORMAL,
-    SMALL,
-    Picture,
-    Theme,
-    branch_colour,
-    colour_bar,
-    map_limits,
-    new_picture,
-    short,
-    show_map,
-    theme_colours,
-)
+from hrnet_viz.canvas.colours import Theme, branch_colour
+from hrnet_viz.canvas.matrices import average, matrices_picture, whose
+from hrnet_viz.canvas.painting import colour_bar, map_limits, short
+from hrnet_viz.canvas.panels import Panel, fit_cells, panel_grid
+from hrnet_viz.canvas.style import MARGIN, ROOM, Picture
 from hrnet_viz.exchanges.contributions import Contributions
 from hrnet_viz.exchanges.shares import SIGNED_MEASURES, Shares
 from hrnet_viz.sites import Site
 
-WIDTH = 10.0  # in
-GAP, WORDS, BAR = 0.15, 0.42, 0.75  # in: between maps, above them, right of them
-TALLEST = 2.6
+GAP, BAR, WORDS, TALLEST = 0.15, 0.75, 0.42, 2.6  # in: between maps, right of them, above them, of a map
 
 TITLES = {
     "energy": "Share of the energy that each path brings",
@@ -47,77 +34,72 @@ CAPTIONS = {
 
 
 def share_matrices(
-    shares: Shares, measure: str = "energy", *, sample: int | None = None, theme: Theme | None = None
+    shares: Shares, measure: str = "energy", *, index: int | None = None, theme: Theme | None = None
 ) -> Picture:
     """Draw a measure of every path of every exchange.
 
     Args:
-        shares: what ``hv.exchanges.shares`` gave.
+        shares: what ``hv.exchanges.shares`` returned.
         measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
-        sample: number of the photo; the mean over all of them if None.
+        index: number of the photo; the mean over all of them if None.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
         ValueError: no such measure.
         IndexError: no such photo.
     """
-    matrices = {module: average(matrix.cpu().numpy(), sample) for module, matrix in shares.matrices(measure).items()}
-    signed = measure in SIGNED_MEASURES
-    limit = 1.0 if measure in {"energy", "cosine"} else None
-    n = next(iter(shares.matrices(measure).values())).shape[0]
+    every = shares.matrices(measure)
+    n = len(next(iter(every.values())))
     return matrices_picture(
-        matrices,
-        signed=signed,
-        limit=limit,
+        {module: average(matrix.cpu().numpy(), index) for module, matrix in every.items()},
+        signed=measure in SIGNED_MEASURES,
+        limit=1.0 if measure in {"energy", "cosine"} else None,
         title=TITLES[measure],
-        caption=f"{CAPTIONS[measure]} {shares.plan.owner}, {whose(shares.photos, n, sample)}.",
+        caption=f"{CAPTIONS[measure]} {shares.plan.owner}, {whose(shares.photos, n, index)}.",
         label={"cosine": "cosine", "projection": "share of the sum"}.get(measure, "share"),
         theme=theme,
     )
 
 
 def contribution_matrices(
-    contributions: Contributions, *, sample: int | None = None, theme: Theme | None = None
+    contributions: Contributions, *, index: int | None = None, theme: Theme | None = None
 ) -> Picture:
     """Draw what every path of every exchange contributes to the score.
 
     Args:
-        contributions: what ``hv.exchanges.contributions`` gave, for all paths.
-        sample: number of the photo; the mean over all of them if None.
+        contributions: what ``hv.exchanges.contributions`` returned, for all paths.
+        index: number of the photo; the mean over all of them if None.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
         ValueError: a path of a module is missing.
         IndexError: no such photo.
     """
-    matrices = {
-        module: average(contributions.matrix(module).cpu().numpy(), sample)
-        for module in map(str, contributions.plan.modules)
-    }
-    n = len(contributions.score)
-    score = average(contributions.score.double().cpu().numpy(), sample)
-    words = ", ".join(dict.fromkeys(contributions.words if sample is None else (contributions.words[sample],)))
+    modules = map(str, contributions.plan.modules)
+    score = average(contributions.score.double().cpu().numpy(), index)
+    words = ", ".join(dict.fromkeys(contributions.words if index is None else (contributions.words[index],)))
     return matrices_picture(
-        matrices,
+        {module: average(contributions.matrix(module).cpu().numpy(), index) for module in modules},
         signed=True,
         title=f"What each path contributes to “{words}”",
         caption=f"Gradient × path, in units of the score, which is {short(float(score), 3)}. To first order, a path "
-        f"that is cut takes this away. {contributions.plan.owner}, {whose(contributions.photos, n, sample)}.",
+        f"that is cut takes this away. {contributions.plan.owner}, "
+        f"{whose(contributions.photos, len(contributions.score), index)}.",
         label="contribution to the score",
         theme=theme,
     )
 
 
 def share_maps(
-    shares: Shares, site: str | Site, measure: str = "decided", *, sample: int = 0, theme: Theme | None = None
+    shares: Shares, site: str | Site, measure: str = "decided", *, index: int = 0, theme: Theme | None = None
 ) -> Picture:
     """Draw a measure of every path into one sum, place by place over all channels, on one scale.
 
     Args:
-        shares: what ``hv.exchanges.shares`` gave.
+        shares: what ``hv.exchanges.shares`` returned.
         site: the fuse sum.
         measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
-        sample: number of the photo.
+        index: number of the photo.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
@@ -125,38 +107,37 @@ def share_maps(
         ValueError: no such measure.
         IndexError: no such photo.
     """
-    total = shares[site]
+    total, signed = shares[site], measure in SIGNED_MEASURES
     every = total.measure(measure, per="place").cpu().numpy()
-    maps = [average(path, sample) for path in every]
-    means = average(total.measure(measure).T.cpu().numpy(), sample)
-    signed = measure in SIGNED_MEASURES
+    maps = [average(path, index) for path in every]
+    means = [short(value) for value in total.measure(measure)[:, index].tolist()]
     low, high = map_limits(maps, signed=signed)
-    room = (WIDTH - 2 * MARGIN - BAR - GAP * (len(maps) - 1)) / len(maps)
-    wide, tall = fit_cells((room, TALLEST), (maps[0].shape[0], maps[0].shape[1]))
-    told = [f"{path.name} {short(float(mean))}" for path, mean in zip(total.paths, means, strict=True)]
-    with new_picture(
-        WIDTH,
-        WORDS + tall,
-        theme,
+    room = (ROOM - BAR - GAP * (len(maps) - 1)) / len(maps)
+    panels = [
+        Panel(
+            values,
+            path.name.rpartition(".")[2],
+            mean,
+            signed=signed,
+            colour=branch_colour(path.source),
+            limits=(low if signed else min(low, 0), high),
+            name=path.name,
+        )
+        for path, values, mean in zip(total.paths, maps, means, strict=True)
+    ]
+    each = ", ".join(f"{path.name} {mean}" for path, mean in zip(total.paths, means, strict=True))
+    size = fit_cells((room, TALLEST), maps[0].shape)
+    picture, images = panel_grid(
+        [panels],
+        size,
+        room + GAP,
+        words=WORDS,
+        theme=theme,
         title=f"{total.site.name}: {TITLES[measure][0].lower()}{TITLES[measure][1:]}",
         caption=f"{CAPTIONS[measure]} Here at each place, over all channels; the numbers are for the whole map. "
-        f"{shares.plan.owner}, {whose(shares.photos, every.shape[1], sample)}.",
-        alt=f"{len(maps)} maps, one per path into {total.site.name}. {TITLES[measure]}, whole map: {', '.join(told)}.",
-    ) as picture:
-        for number, (path, values, mean) in enumerate(zip(total.paths, maps, means, strict=True)):
-            left = MARGIN + number * (room + GAP)
-            picture.write(left, 0, path.name.rpartition(".")[2], fontsize=NORMAL, fontweight="bold")
-            picture.write(left, 0.19, short(float(mean)), fontsize=SMALL, color=theme_colours(picture.theme).muted)
-            axes = picture.inches(left, WORDS, wide, tall, label=path.name)
-            colour = branch_colour(path.source)
-            image = show_map(axes, values, signed=signed, vmin=low if signed else min(low, 0), vmax=high, frame=colour)
-        colour_bar(image, picture.inches(WIDTH - MARGIN - BAR + 0.15, WORDS, 0.1, tall, label="scale"))
+        f"{shares.plan.owner}, {whose(shares.photos, every.shape[1], index)}.",
+        alt=f"{len(maps)} maps, one per path into {total.site.name}. {TITLES[measure]}, whole map: {each}.",
+    )
+    with picture:
+        colour_bar(images[-1], picture.inches(MARGIN + ROOM - BAR + 0.15, WORDS, 0.1, size[1], label="scale"))
     return picture
-
-
-def whose(photos: tuple[str, ...], n: int, sample: int | None) -> str:
-    """Tell which photos a picture is of."""
-    if sample is None and n > 1:
-        return f"mean over {count(n, 'photo')}"
-    number = sample or 0
-    return f"photo “{photos[number]}”" if photos else f"sample {number}"

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
-from hrnet_viz.canvas.matrices import average, describe_matrices
+from hrnet_viz.canvas.matrices import average, describe_matrices, whose
 from hrnet_viz.canvas.panels import Floats
 from hrnet_viz.canvas.style import (
     BRANCH_COLOURS,
@@ -26,7 +26,7 @@ from hrnet_viz.canvas.style import (
     theme_colours,
 )
 from hrnet_viz.exchanges.contributions import Contributions
-from hrnet_viz.exchanges.matrices import CAPTIONS, TITLES, whose
+from hrnet_viz.exchanges.matrices import CAPTIONS, TITLES
 from hrnet_viz.exchanges.shares import Shares
 
 WIDTH, HEIGHT = 10.0, 4.5  # in
@@ -63,7 +63,7 @@ class _Node:
 
 
 def exchange_ribbons(
-    source: Shares | Contributions, measure: str = "energy", *, sample: int | None = None, theme: Theme | None = None
+    source: Shares | Contributions, measure: str = "energy", *, index: int | None = None, theme: Theme | None = None
 ) -> Picture:
     """Draw every path of every exchange as a ribbon whose width is what it carries.
 
@@ -72,7 +72,7 @@ def exchange_ribbons(
             add up to 1 for "energy"; or what ``hv.exchanges.contributions`` gave: the width is the size of the path's
             contribution to the score.
         measure: "energy", "projection", "decided", "opened" or "closed"; of no meaning for contributions.
-        sample: number of the photo; the mean over all of them if None.
+        index: number of the photo; the mean over all of them if None.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
@@ -81,15 +81,15 @@ def exchange_ribbons(
     """
     if isinstance(source, Contributions):
         modules = map(str, source.plan.modules)
-        found = {module: average(source.matrix(module).cpu().numpy(), sample) for module in modules}
-        words = ", ".join(dict.fromkeys(source.words if sample is None else (source.words[sample],)))
+        found = {module: average(source.matrix(module).cpu().numpy(), index) for module in modules}
+        words = ", ".join(dict.fromkeys(source.words if index is None else (source.words[index],)))
         n, unit, title = len(source.score), "in units of the score", f"Which way “{words}” comes through the exchanges"
         meaning = "A ribbon is as wide as gradient × path, its contribution to the score."
     else:
         if measure == "cosine":
             raise ValueError("measure='cosine' is a direction, which no ribbon carries. Use share_matrices for it.")
         every = source.matrices(measure)
-        found = {module: average(matrix.cpu().numpy(), sample) for module, matrix in every.items()}
+        found = {module: average(matrix.cpu().numpy(), index) for module, matrix in every.items()}
         n, title = len(next(iter(every.values()))), TITLES[measure]
         meaning = f"Width of a ribbon: {CAPTIONS[measure]}"
         unit = "of a sum" if measure in {"energy", "projection"} else "of the positions"
@@ -97,7 +97,7 @@ def exchange_ribbons(
     hatched = " Hatched: negative." if negative else ""
     caption = (
         f"{meaning}{hatched} The colour is that of the branch that it comes from. Pale: the branches between two "
-        f"exchanges, which carry no number. {source.plan.owner}, {whose(source.photos, n, sample)}."
+        f"exchanges, which carry no number. {source.plan.owner}, {whose(source.photos, n, index)}."
     )
     with new_picture(
         WIDTH, HEIGHT, theme, title=title, caption=caption, alt=describe_matrices(title, found, f"number {unit}")

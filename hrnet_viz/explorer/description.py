@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hrnet_viz.activations.statistics import ORDERS
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
-from hrnet_viz.canvas.panels import count, site_colour
+from hrnet_viz.canvas.panels import ORDERS, count, site_colour
 from hrnet_viz.explorer.layout import Node, lay_out
 from hrnet_viz.network.plan import INPUT, Plan
 from hrnet_viz.sites import Site

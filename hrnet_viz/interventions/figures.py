@@ -7,10 +7,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-from hrnet_viz.canvas.matrices import average, matrices_picture, write_numbers
+from hrnet_viz.canvas.matrices import average, matrices_picture, number_cells, whose
 from hrnet_viz.canvas.network_drawing import network_diagram
 from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.style import (
@@ -22,14 +21,12 @@ from hrnet_viz.canvas.style import (
     Theme,
     branch_colour,
     colour_bar,
-    ink_on,
     new_picture,
     short,
     show_map,
     theme_colours,
     tint,
 )
-from hrnet_viz.exchanges.matrices import whose
 from hrnet_viz.interventions.ablation import PairEffects
 from hrnet_viz.interventions.sweep_table import Effect, Sweep
 from hrnet_viz.sites import SiteError, parse, quote, split_channels
@@ -240,14 +237,10 @@ def pair_matrix(pairs: PairEffects, *, sample: int | None = None, theme: Theme |
         axes = picture.subplots()
         axes.set_label("pairs")
         image = show_map(axes, matrix, signed=True)
-        numbers = write_numbers(matrix, float(np.abs(matrix).max()))
-        fills: Any = image.to_rgba(matrix)
-        for row, column in np.ndindex(matrix.shape):
-            ink = ink_on(to_hex(fills[row, column]))
-            axes.text(column, row, numbers[row][column], ha="center", va="center", fontsize=9, color=ink)
-            if row == column:
-                edge = theme_colours(picture.theme).ink
-                axes.add_patch(Rectangle((row - 0.5, row - 0.5), 1, 1, fill=False, edgecolor=edge, linewidth=1.6))
+        number_cells(image, matrix, float(np.abs(matrix).max()))
+        for k in range(len(sites)):
+            edge = picture.colours.ink
+            axes.add_patch(Rectangle((k - 0.5, k - 0.5), 1, 1, fill=False, edgecolor=edge, linewidth=1.6))
         names = [site.rpartition(".")[2] for site in sites] if len(where) == 1 else list(sites)
         axes.set_xticks(range(len(sites)), names, rotation=0 if len(where) == 1 else 30)
         axes.set_yticks(range(len(sites)), names)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +10,14 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from hrnet_viz.canvas.panels import Floats, fit_cells, site_colour, thin_colours
-from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, outline, theme_colours
+from hrnet_viz.canvas.colours import Theme
+from hrnet_viz.canvas.panels import Floats, Panel, fit_cells, in_pixels, panel_grid, site_colour, thin_colours
+from hrnet_viz.canvas.style import ROOM, Picture
 from hrnet_viz.photos.photo import Photo
-from hrnet_viz.receptive_fields.fields import SHARE, Box, EffectiveField
+from hrnet_viz.receptive_fields.fields import SHARE, EffectiveField
 
-WIDTH = 10.0  # in
 PER_ROW = 4
-GAP, WORDS, BELOW = 0.2, 0.42, 0.46  # in
-TALLEST = 4.0
+GAP, TALLEST = 0.2, 4.0  # in
 HALF = 0.5
 FAINT, STRONG = 0.5, 0.95  # opacity of the pixels within the outer and within the inner contour
 PALER = 0.35  # share of white in the grey photo, so that colour stands out
@@ -31,7 +29,7 @@ def receptive_field_maps(
     """Draw receptive fields side by side on the photo, each with the cell that it belongs to.
 
     Args:
-        fields: what ``hv.receptive_fields.effective`` gave, for several sites, cells, or exchanges kept.
+        fields: what ``hv.receptive_fields.effective`` returned, for several sites, cells, or exchanges kept.
         photo: the photo as the net sees it, ``net.preparation.picture(photo)``; a grey page if None.
         theme: "light" or "dark"; the default theme if None.
 
@@ -39,82 +37,58 @@ def receptive_field_maps(
         ValueError: no field, or fields and a photo of different sizes.
     """
     fields = [fields] if isinstance(fields, EffectiveField) else list(fields)
-    pixels = _check(fields, photo)
+    if not fields:
+        raise ValueError("No field was given to draw; hv.receptive_fields.effective(net, photo, site) measures one.")
+    sizes = {tuple(field.energy.shape) for field in fields} | ({photo.pixels.shape[:2]} if photo else set())
+    if len(sizes) > 1:
+        given = ", ".join(f"{high} x {wide} px" for high, wide in sorted(sizes))
+        raise ValueError(
+            f"Fields and photo have different sizes: {given}. Give the photo as the net sees it: "
+            "net.preparation.picture(photo)."
+        )
     high, wide = fields[0].energy.shape
     across = min(len(fields), PER_ROW)
-    down = ceil(len(fields) / across)
-    room = (WIDTH - 2 * MARGIN - GAP * (across - 1)) / across
-    size = fit_cells((room, TALLEST), (high, wide))
-    tall = WORDS + size[1] + BELOW
-    caption = (
-        f"Coloured: the fewest pixels that hold {SHARE:.0%} (pale) and {HALF:.0%} (strong) of the energy of the "
-        "gradient. Frame: what the cell can depend on at all, dashed where the photo ends. Small square: the cell."
+    room = (ROOM - GAP * (across - 1)) / across
+    grey = np.full((high, wide), 0.5) if photo is None else thin_colours(photo.pixels).mean(2) / 255
+    panels = [
+        Panel(_paint(field, grey), field.site.name, _name_kept(field), below="\n".join(_numbers(field)))
+        for field in fields
+    ]
+    picture, images = panel_grid(
+        [panels[start : start + across] for start in range(0, len(panels), across)],
+        fit_cells((room, TALLEST), (high, wide)),
+        room + GAP,
+        row_gap=0.05,
+        words=0.42,
+        foot=0.05,
+        theme=theme,
+        title="What a cell sees of the photo",
+        caption=f"Coloured: the fewest pixels that hold {SHARE:.0%} (pale) and {HALF:.0%} (strong) of the energy of "
+        "the gradient. Frame: what the cell can depend on at all, dashed where the photo ends. Small square: the cell.",
+        alt=f"Receptive fields on a photo of {high} by {wide} pixels. {' '.join(map(_describe, fields))}",
     )
-    alt = f"Receptive fields on a photo of {high} by {wide} pixels. {' '.join(map(_describe, fields))}"
-    with new_picture(
-        WIDTH, down * tall, theme, title="What a cell sees of the photo", caption=caption, alt=alt
-    ) as picture:
-        for number, field in enumerate(fields):
-            row, column = divmod(number, across)
-            _draw(picture, field, pixels, (MARGIN + column * (room + GAP), row * tall), size)
+    for field, image in zip(fields, images, strict=True):
+        axes = in_pixels(image, high, wide)
+        _frame(axes, field)
+        if field.cell is not None:
+            _mark_cell(axes, field.cell, field.site.stride or 1)
     return picture
 
 
-def _check(fields: Sequence[EffectiveField], photo: Photo | None) -> NDArray[np.uint8] | None:
-    if not fields:
-        raise ValueError("No field was given to draw; hv.receptive_fields.effective(net, photo, site) measures one.")
-    sizes = {tuple(field.energy.shape) for field in fields}
-    if photo is not None:
-        sizes.add((photo.height, photo.width))
-    if len(sizes) > 1:
-        told = ", ".join(f"{high} x {wide} px" for high, wide in sorted(sizes))
-        raise ValueError(
-            f"Fields and photo have different sizes: {told}. Give the photo as the net sees it: "
-            "net.preparation.picture(photo)."
-        )
-    return None if photo is None else photo.pixels
-
-
-def _draw(
-    picture: Picture,
-    field: EffectiveField,
-    pixels: NDArray[np.uint8] | None,
-    place: tuple[float, float],
-    size: tuple[float, float],
-) -> None:
-    (left, top), (wide, high) = place, size
-    muted = theme_colours(picture.theme).muted
-    picture.write(left, top, field.site.name, fontsize=NORMAL, fontweight="bold")
-    picture.write(left, top + 0.19, _name_kept(field), fontsize=SMALL, color=muted)
-    axes = picture.inches(left, top + WORDS, wide, high, label=field.site.name)
-    rows, columns = field.energy.shape
-    axes.imshow(_paint(field, pixels), interpolation="nearest", aspect="auto", extent=(0, columns, rows, 0))
-    axes.set(xticks=[], yticks=[], xlim=(0, columns), ylim=(rows, 0))
-    outline(axes, theme_colours(picture.theme).grid, 0.8)
-    _frame(axes, field.box, (rows, columns), site_colour(field.site))
-    if field.cell is not None:
-        _mark_cell(axes, field)
-    for number, words in enumerate(_numbers(field)):
-        picture.write(left, top + WORDS + high + 0.08 + 0.17 * number, words, fontsize=SMALL)
-
-
-def _paint(field: EffectiveField, pixels: NDArray[np.uint8] | None) -> Floats:
+def _paint(field: EffectiveField, grey: NDArray[np.float64]) -> Floats:
     """Lay the pixels within the contours over the photo in grey."""
-    rows, columns = field.energy.shape
-    base: Floats = np.full((rows, columns, 3), 0.5) if pixels is None else thin_colours(pixels) / 255
-    base = np.repeat(base.mean(2, keepdims=True), 3, axis=2) * (1 - PALER) + PALER
+    base = np.repeat(grey[:, :, None], 3, axis=2) * (1 - PALER) + PALER
     colour = np.array(to_rgb(site_colour(field.site)))
-    for share, opacity in ((SHARE, FAINT), (HALF, STRONG)):
+    for share, opacity in ((SHARE, FAINT), (HALF, (STRONG - FAINT) / (1 - FAINT))):
         mask = field.mask(share).cpu().numpy()[:, :, None]
-        opaque = opacity if share == SHARE else (opacity - FAINT) / (1 - FAINT)
-        base = np.where(mask, (1 - opaque) * base + opaque * colour, base)
+        base = np.where(mask, (1 - opacity) * base + opacity * colour, base)
     return base
 
 
-def _frame(axes: Axes, box: Box, size: tuple[int, int], colour: str) -> None:
+def _frame(axes: Axes, field: EffectiveField) -> None:
     """Frame the theoretical field; a side that the photo cuts off is dashed."""
-    rows, columns = size
-    left, right, top, bottom = box.left, box.right + 1, box.top, box.bottom + 1
+    rows, columns = field.energy.shape
+    left, right, top, bottom = field.box.left, field.box.right + 1, field.box.top, field.box.bottom + 1
     sides = (
         ((left, right), (top, top), top == 0),
         ((left, right), (bottom, bottom), bottom == rows),
@@ -123,28 +97,24 @@ def _frame(axes: Axes, box: Box, size: tuple[int, int], colour: str) -> None:
     )
     for xs, ys, cut in sides:
         axes.plot(xs, ys, color="#ffffff", linewidth=3.2, solid_capstyle="butt", clip_on=False)
+        colour = site_colour(field.site)
         axes.plot(xs, ys, color=colour, linewidth=2, linestyle="--" if cut else "-", clip_on=False)
 
 
-def _mark_cell(axes: Axes, field: EffectiveField) -> None:
-    stride = field.site.stride or 1
-    row, column = field.cell or (0, 0)
+def _mark_cell(axes: Axes, cell: tuple[int, int], stride: int) -> None:
+    corner = cell[1] * stride, cell[0] * stride
     for colour, width in (("#000000", 2.2), ("#ffffff", 1.0)):
-        square = Rectangle(
-            (column * stride, row * stride), stride, stride, fill=False, edgecolor=colour, linewidth=width
-        )
-        axes.add_patch(square)
+        axes.add_patch(Rectangle(corner, stride, stride, fill=False, edgecolor=colour, linewidth=width))
 
 
 def _name_kept(field: EffectiveField) -> str:
     kept = len(field.exchanges)
-    names = {0: "no exchange kept", 1: "1 exchange kept"}
-    return names.get(kept, f"{kept} exchanges kept")
+    return f"{kept or 'no'} exchange{'s' * (kept > 1)} kept"
 
 
 def _numbers(field: EffectiveField) -> list[str]:
     if not field.area():
-        return ["no gradient: a ReLU is closed", ""]
+        return ["no gradient: a ReLU is closed"]
     size = field.theory.size
     theory = "the whole photo" if size is None else f"{size:,} × {size:,} px"
     return [f"can: {theory}", f"does, {SHARE:.0%}: {field.area():,} px, {field.side():.0f} × {field.side():.0f}"]
@@ -152,4 +122,4 @@ def _numbers(field: EffectiveField) -> list[str]:
 
 def _describe(field: EffectiveField) -> str:
     where = f", cell {field.cell}" if field.cell else ""
-    return f"{field.site.name}{where}, {_name_kept(field)}: {'; '.join(filter(None, _numbers(field)))}."
+    return f"{field.site.name}{where}, {_name_kept(field)}: {'; '.join(_numbers(field))}."

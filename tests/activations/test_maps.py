@@ -25,7 +25,7 @@ def test_one_map_per_channel_in_order(made):
 
 
 def test_another_photo_shows_other_maps(made):
-    shown = axes_called(channel_grid(made, "stem", sample=1), "channel 5")[0].images[0].get_array()
+    shown = axes_called(channel_grid(made, "stem", index=1), "channel 5")[0].images[0].get_array()
     assert np.array_equal(shown, made["stem"][1, 5].double().numpy())
 
 
@@ -117,7 +117,7 @@ def test_a_published_name_and_an_inner_site_are_understood(made):
         ({"site": "logits"}, ValueError, "'logits' has no spatial extent"),
         ({"site": "stage3.0.branch7"}, SiteError, "does not have it"),
         ({"site": "nonsense"}, SiteError, "not a site address"),
-        ({"sample": 2}, IndexError, "sample=2 was asked for, but this trace holds samples 0 to 1"),
+        ({"index": 2}, IndexError, "index=2 was asked for, but there are photos 0 to 1"),
         ({"sort": "size"}, ValueError, "ordered by index, mean, max, energy"),
         ({"scale": "net"}, ValueError, "scaled per 'map' or per 'site'"),
         ({"most": 0}, ValueError, "from 1 on"),

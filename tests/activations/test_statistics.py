@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from hrnet_viz.activations.statistics import check_sample, energy_map, rank_channels, statistics
+from hrnet_viz.activations.statistics import statistics
+from hrnet_viz.canvas.panels import ORDERS, SiteMaps, check_index
 from hrnet_viz.sites import SiteError
 from hrnet_viz.tracing import Trace
 from tests.nets.made_trace import made_trace
@@ -86,31 +87,21 @@ def test_unknown_and_missing_sites_are_answered_in_sentences(made):
         statistics(made_trace(size=64, drop=("stem",)), "stem")
 
 
-def test_energy_map_is_the_root_of_the_mean_square_over_channels():
-    maps = torch.tensor([[[3.0, 0.0]], [[-4.0, 0.0]]])
-    assert torch.allclose(energy_map(maps), torch.tensor([[12.5**0.5, 0.0]], dtype=torch.float64))
+def ranked(*maps):
+    return SiteMaps(None, np.stack([np.array(one, float)[None] for one in maps]), range(len(maps))).rank
 
 
 def test_channels_are_ranked_by_what_was_asked_for():
-    maps = torch.stack([torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 1.9]]), torch.tensor([[-3.0, 0.0]])])
-    assert rank_channels(maps) == (0, 1, 2)
-    assert rank_channels(maps, "mean") == (0, 1, 2)
-    assert rank_channels(maps, "max") == (1, 0, 2)
-    assert rank_channels(maps, "energy") == (2, 1, 0)
-
-
-def test_equal_channels_stay_in_order():
-    assert rank_channels(torch.zeros(50, 2, 2), "energy") == tuple(range(50))
-
-
-def test_another_order_is_refused():
+    rank = ranked([1, 1], [0, 1.9], [-3, 0])
+    assert [rank(by) for by in ORDERS] == [(0, 1, 2), (0, 1, 2), (1, 0, 2), (2, 1, 0)]
+    assert ranked(*[[0, 0]] * 50)("energy") == tuple(range(50))  # equal channels stay in order
     with pytest.raises(ValueError, match="ordered by index, mean, max, energy; 'size' was given"):
-        rank_channels(torch.zeros(1, 1, 1), "size")
+        rank("size")
 
 
-def test_numbers_of_photos(made):
-    assert check_sample(made, np.int64(1)) == 1
-    with pytest.raises(IndexError, match="sample=2 was asked for, but this trace holds samples 0 to 1"):
-        check_sample(made, 2)
-    with pytest.raises(IndexError, match="holds only sample 0"):
-        check_sample(made_trace(size=64, photos=1), -1)
+def test_numbers_of_photos():
+    assert check_index(np.int64(1), 2) == 1
+    with pytest.raises(IndexError, match="index=2 was asked for, but there are photos 0 to 1"):
+        check_index(2, 2)
+    with pytest.raises(IndexError, match="there is only photo 0"):
+        check_index(-1, 1)

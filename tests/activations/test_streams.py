@@ -6,7 +6,7 @@ import pytest
 import hrnet_viz as hv
 from hrnet_viz.activations.streams import branch_life, branch_maps, find_stream
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, STEM_COLOUR
-from hrnet_viz.canvas.panels import read_photo, thin_colours
+from hrnet_viz.canvas.panels import photo_panel, thin_colours
 from hrnet_viz.sites import SiteError
 from tests.nets.made_trace import axes_called, made_trace, numbers_of
 
@@ -101,10 +101,8 @@ def test_alt_text_of_branches_tells_sizes_and_where_the_greatest_value_is(made):
 
 
 def test_the_photo_is_what_the_net_saw(made):
-    photo = read_photo(made, 1)
-    assert np.array_equal(photo, made.photos[1].pixels)
-    shown = axes_called(branch_maps(made, "stage2.0", sample=1), "photo")[0].images[0].get_array()
-    assert np.array_equal(shown, photo)  # a chessboard has two colours: thinning them changes nothing
+    shown = axes_called(branch_maps(made, "stage2.0", index=1), "photo")[0].images[0].get_array()
+    assert np.array_equal(shown, made.photos[1].pixels)  # a chessboard has two colours: thinning them changes nothing
 
 
 def test_thinned_colours_stay_close():
@@ -161,7 +159,7 @@ def test_sites_of_a_module():
         (lambda t: branch_maps(t, "stage3.0", after="relu"), ValueError, "after its 'branches' or its 'exchange'"),
         (lambda t: branch_maps(t, "stage3.0", show=99), IndexError, "'stage3.0.branch0' has channels 0 to 15"),
         (lambda t: branch_maps(t, "stage3.0", show="best"), ValueError, "show 'energy', 'strongest', or a channel"),
-        (lambda t: branch_maps(t, "stage3.0", sample=7), IndexError, "holds samples 0 to 1"),
+        (lambda t: branch_maps(t, "stage3.0", index=7), IndexError, "there are photos 0 to 1"),
         (lambda t: branch_life(t, 4), ValueError, "branch=4 was given; hrnet_w18_small_v1 has branches 0, 1, 2, 3"),
         (lambda t: branch_life(t, "0"), ValueError, "branch='0' was given"),
     ],
@@ -186,5 +184,5 @@ def test_looks_as_it_did(made, golden_figure, theme):
 def test_the_photo_has_its_own_colours_whatever_the_net_normalises_with():
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=3).eval()
     net.preparation = hv.Preparation(size=(64, 64), mean=(0.1, 0.2, 0.3), std=(0.5, 0.4, 0.3))
-    shown = read_photo(hv.trace(net, hv.photo("cat")))
-    assert np.array_equal(shown, net.preparation.picture(hv.photo("cat")).pixels)
+    shown = photo_panel(hv.trace(net, hv.photo("cat"))).values
+    assert np.array_equal(shown, thin_colours(net.preparation.picture(hv.photo("cat")).pixels))

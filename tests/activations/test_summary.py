@@ -5,7 +5,7 @@ from matplotlib.colors import to_hex
 
 import hrnet_viz as hv
 from hrnet_viz.activations.statistics import Statistics
-from hrnet_viz.activations.summary import activation_summary, name_column, name_part
+from hrnet_viz.activations.summary import _name_column, _name_part, activation_summary
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR, STEM_COLOUR
 from tests.nets.made_trace import axes_called, made_trace, words_of
 
@@ -33,10 +33,10 @@ def test_three_panels_over_the_same_depth(statistics):
     ("panel", "value"), [("energy", "energy"), ("sparsity", "sparsity"), ("dead channels", "dead_share")]
 )
 def test_every_number_is_there(statistics, panel, value):
-    columns = list(dict.fromkeys(name_column(entry.site) for entry in statistics.sites))
+    columns = list(dict.fromkeys(_name_column(entry.site) for entry in statistics.sites))
     points = points_of(axes_called(activation_summary(statistics), panel)[0])
     for entry in statistics.sites:
-        place = (columns.index(name_column(entry.site)), getattr(entry, value), expected_colour(entry.site))
+        place = (columns.index(_name_column(entry.site)), getattr(entry, value), expected_colour(entry.site))
         assert place in points, entry.site
 
 
@@ -54,10 +54,10 @@ def test_lines_run_forward_only(statistics):
 
 def test_depths_and_parts_are_named():
     net = hv.hrnet("hrnet_w18_small_v1", num_outputs=2)
-    columns = list(dict.fromkeys(name_column(site) for site in net.sites()))
+    columns = list(dict.fromkeys(_name_column(site) for site in net.sites()))
     assert columns[:6] == ["stem", "stage1", "transition1.branch", "stage2.0.branch", "stage2.0.fuse", "stage2.0.sum"]
-    assert [name_part(column) for column in columns[:4]] == ["stem, stage 1", "stem, stage 1", "stage 2", "stage 2"]
-    assert name_part("logits") == name_part("head.down") == "head"
+    assert [_name_part(column) for column in columns[:4]] == ["stem, stage 1", "stem, stage 1", "stage 2", "stage 2"]
+    assert _name_part("logits") == _name_part("head.down") == "head"
 
 
 def test_words_on_the_axes(statistics):

@@ -10,8 +10,8 @@ from matplotlib.patches import PathPatch
 
 import hrnet_viz as hv
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
-from hrnet_viz.canvas.matrices import break_lines, write_numbers
-from hrnet_viz.canvas.style import short
+from hrnet_viz.canvas.matrices import _break_lines, _write
+from hrnet_viz.canvas.painting import short
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.exchanges.matrices import contribution_matrices, share_maps, share_matrices
 from hrnet_viz.exchanges.ribbons import exchange_ribbons
@@ -53,7 +53,7 @@ def test_words_fit_for_deeper_nets(variant):
 
 
 def test_a_matrix_shows_output_by_row_and_branch_by_column(shares):
-    picture = share_matrices(shares, "projection", sample=1)
+    picture = share_matrices(shares, "projection", index=1)
     [axes] = axes_called(picture, "stage3.0")
     shown = axes.images[0].get_array()
     assert np.allclose(shown, shares.matrix("stage3.0", "projection")[1])
@@ -71,13 +71,13 @@ def test_the_mean_over_photos_is_shown_unless_one_is_asked_for(shares):
     shown = axes_called(share_matrices(shares), "stage4.0")[0].images[0].get_array()
     assert np.allclose(shown, shares.matrix("stage4.0").mean(0))
     with pytest.raises(IndexError, match="photos 0 to 1"):
-        share_matrices(shares, sample=2)
+        share_matrices(shares, index=2)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("measure", ["decided", "projection"])
 def test_maps_of_a_sum_show_each_path_place_by_place_on_one_scale(shares, measure, theme):
-    picture = share_maps(shares, "stage4.0.sum0", measure, sample=1, theme=theme)
+    picture = share_maps(shares, "stage4.0.sum0", measure, index=1, theme=theme)
     assert not complain_about_words(picture)
     [axes] = axes_called(picture, "stage4.0.fuse0<-2")
     expected = shares["stage4.0.sum0"].measure(measure, per="place")[2, 1]
@@ -86,11 +86,11 @@ def test_maps_of_a_sum_show_each_path_place_by_place_on_one_scale(shares, measur
     mean = shares["stage4.0.sum0"].measure(measure)[2, 1].item()
     assert f"stage4.0.fuse0<-2 {short(mean)}" in picture.alt
     with pytest.raises(IndexError, match="photos 0 to 1"):
-        share_maps(shares, "stage4.0.sum0", sample=2)
+        share_maps(shares, "stage4.0.sum0", index=2)
 
 
 def test_contributions_in_units_of_the_score(parts):
-    picture = contribution_matrices(parts, sample=0)
+    picture = contribution_matrices(parts, index=0)
     assert not complain_about_words(picture)
     assert "output 3" in picture.title
     shown = axes_called(picture, "stage4.0")[0].images[0].get_array()
@@ -111,7 +111,7 @@ def ribbons_of(picture, module, outputs, number):
 
 
 def test_a_ribbon_is_as_wide_as_its_share(shares):
-    picture = exchange_ribbons(shares, sample=0)
+    picture = exchange_ribbons(shares, index=0)
     expected = np.concatenate([shares.matrix(m)[0].numpy().ravel() for m in shares.modules])
     widths = np.concatenate([ribbons_of(picture, m, k + 2, k).ravel() for k, m in enumerate(shares.modules)])
     wide = expected > 0.05  # narrower ones are drawn as a thread that can be seen
@@ -125,7 +125,7 @@ def test_a_ribbon_is_as_wide_as_its_share(shares):
 
 
 def test_ribbons_fill_a_node_side_by_side(shares):
-    [axes] = axes_called(exchange_ribbons(shares, sample=0), "ribbons")
+    [axes] = axes_called(exchange_ribbons(shares, index=0), "ribbons")
     ribbons = [patch.get_path().vertices for patch in axes.patches if patch.get_zorder() > 0]
     for first, last in ((0, 7), (3, 4)):  # corners at the source, corners at the output
         ends = {}
@@ -140,7 +140,7 @@ def test_ribbons_fill_a_node_side_by_side(shares):
 
 
 def test_negative_contributions_are_hatched(shares, parts):
-    picture = exchange_ribbons(parts, sample=0)
+    picture = exchange_ribbons(parts, index=0)
     [axes] = axes_called(picture, "ribbons")
     hatched = sum(bool(patch.get_hatch()) for patch in axes.patches)
     assert hatched == sum((parts.matrix(m)[0] < 0).sum().item() for m in shares.modules)
@@ -177,7 +177,7 @@ def test_says_what_is_wrong(shares):
 
 def test_numbers_have_the_same_decimals():
     def written(greatest):
-        return write_numbers(np.array([[greatest, -greatest / 3, greatest / 1e4, np.nan]]), greatest)[0]
+        return [_write(value, greatest) for value in (greatest, -greatest / 3, greatest / 1e4, np.nan)]
 
     assert written(0.94) == [".94", "−.31", "0", "–"]
     assert written(0.034) == [".034", "−.011", "0", "–"]
@@ -188,8 +188,8 @@ def test_numbers_have_the_same_decimals():
 
 def test_modules_break_into_lines_in_their_order():
     w18 = {"stage2.0": 2, **{f"stage3.{k}": 3 for k in range(4)}, **{f"stage4.{k}": 4 for k in range(3)}}
-    assert [len(line) for line in break_lines(w18)] == [5, 3]
-    assert [module for line in break_lines(w18) for module in line] == list(w18)
+    assert [len(line) for line in _break_lines(w18)] == [5, 3]
+    assert [module for line in _break_lines(w18) for module in line] == list(w18)
 
 
 def test_a_trace_of_one_module_is_enough():

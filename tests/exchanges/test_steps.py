@@ -20,10 +20,8 @@ def maps_of(picture):
 
 def test_every_path_the_growing_sum_the_sum_and_the_output(made):
     picture = exchange_steps(made, "stage4.0.sum1")
-    assert list(maps_of(picture)) == [
-        *("fuse1<-0", "fuse1<-1", "paths 0+1", "fuse1<-2", "paths 0+1+2", "fuse1<-3"),
-        *("sum1", "out1"),
-    ]
+    paths = [f"fuse1<-{j}" for j in range(4)]
+    assert list(maps_of(picture)) == [*paths, "sum1", "paths 0+1", "paths 0+1+2", "out1"]
     signs = [text for text, _ in words_of(picture) if text in {"+", "=", "→"}]
     assert signs == ["+", "+", "+", "=", "→"]
 
@@ -67,7 +65,7 @@ def test_frames_have_the_colour_of_the_branch_that_a_path_comes_from(made):
 
 def test_the_strongest_channel_after_relu_is_shown_unless_another_is_named(made):
     best = int(made["stage3.0.out0"][1].double().square().mean((1, 2)).argmax())
-    assert exchange_steps(made, "stage3.0.sum0", sample=1).title.startswith(f"stage3.0.sum0, channel {best}:")
+    assert exchange_steps(made, "stage3.0.sum0", index=1).title.startswith(f"stage3.0.sum0, channel {best}:")
     assert exchange_steps(made, "stage3.0.sum0", channel=2).title.startswith("stage3.0.sum0, channel 2:")
 
 
@@ -106,7 +104,7 @@ def test_path_sum_and_output_name_the_same_exchange(made, name):
         ({"site": "head.sum1"}, ValueError, "'head.sum1' belongs to no exchange"),
         ({"site": "stage3.7.sum0"}, SiteError, "does not have it"),
         ({"channel": 64}, IndexError, "Channel 64 was asked for, but 'stage3.0.sum0' has channels 0 to 15"),
-        ({"sample": -1}, IndexError, "sample=-1"),
+        ({"index": -1}, IndexError, "index=-1"),
     ],
 )
 def test_mistakes_are_answered_in_sentences(made, options, error, words):

@@ -52,7 +52,7 @@ def test_every_scale_has_its_numbers(made):
 
 
 def test_maps_show_all_channels_together(made):
-    shown = axes_called(head_steps(made, sample=1), "head.sum2")[0].images[0].get_array()
+    shown = axes_called(head_steps(made, index=1), "head.sum2")[0].images[0].get_array()
     assert np.allclose(shown, made["head.sum2"][1].double().square().mean(0).sqrt())
 
 
@@ -75,7 +75,7 @@ def test_bars_are_the_probabilities_of_the_leading_classes(made):
 
 
 def test_equal_logits_stay_in_order_and_names_are_written_as_words(made):
-    labels = axes_called(head_steps(made, sample=1), "classes")[0].get_yticklabels()
+    labels = axes_called(head_steps(made, index=1), "classes")[0].get_yticklabels()
     assert not any("_" in label.get_text() for label in labels)
     equal = changed(made, logits=torch.zeros(2, 6))
     labels = [
@@ -109,8 +109,8 @@ def test_widths_are_read_off_the_net(made):
 
 
 def test_mistakes_are_answered_in_sentences(made):
-    with pytest.raises(IndexError, match="sample=5 was asked for"):
-        head_steps(made, sample=5)
+    with pytest.raises(IndexError, match="index=5 was asked for"):
+        head_steps(made, index=5)
     with pytest.raises(SiteError, match=r"'head.pool' exists in hrnet_w18_small_v1, but this trace did not keep it"):
         head_steps(made_trace(size=64, drop=("head.pool",)))
 
