@@ -52,12 +52,9 @@ class Contributions(SiteMap[Tensor]):
         return f"Contributions({self.plan.owner}: {len(self)} sites to {', '.join(dict.fromkeys(self.words))})"
 
     def spread(self, site: str | Site, per: str = "element") -> Tensor:
-        """Return where the contribution comes from; each way adds up to the contribution.
+        """Return gradient x value per "element", (N, C, H, W) or (N, C), per "channel", (N, C), or "place", (N, H, W).
 
-        Args:
-            site: one of the sites.
-            per: "element" gives gradient x value itself, (N, C, H, W) or (N, C); "channel" adds up over places, (N, C);
-                "place" over channels, (N, H, W).
+        Each adds up to the contribution.
 
         Raises:
             SiteError: a site that was not read.

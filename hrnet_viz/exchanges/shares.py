@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -28,37 +29,35 @@ _OVER: dict[str, tuple[int, ...]] = {"map": (-3, -2, -1), "channel": (-2, -1), "
 
 
 def energy(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Share of the paths' energy: |P_j|^2 / (|P_0|^2 + ... + |P_J|^2).
+    """Compute the share of the paths' energy, |P_j|^2 / (|P_0|^2 + ... + |P_J|^2), between 0 and 1, adding up to 1.
 
-    Between 0 and 1, adds up to 1 over j. It tells how loud a path is, not whether it is heard: two paths that cancel
-    share the energy of a sum that is 0. Not a number where all paths are 0.
+    It says how large a path is, not what becomes of it: two paths that cancel share the energy of a sum that is 0. Not
+    a number where all paths are 0.
     """
     each = paths.square().sum(over)
     return each / each.sum(0)
 
 
 def projection(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Signed projection on the sum: <P_j, S> / <S, S>.
+    """Compute the signed projection on the sum, <P_j, S> / <S, S>, adding up to 1: what of the sum a path accounts for.
 
-    Adds up to 1 over j. It tells how much of the sum a path accounts for: negative where it works against the sum,
-    above 1 where it makes up for others. Not a number where the sum is 0.
+    Negative where it works against the sum, above 1 where it makes up for others, not a number where the sum is 0.
     """
     total = _add(paths)
     return (paths * total).sum(over) / total.square().sum(over)
 
 
 def cosine(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Cosine of the angle between a path and the sum: <P_j, S> / (|P_j| |S|).
+    """Compute the cosine of the angle between a path and the sum, <P_j, S> / (|P_j| |S|): direction, whatever the size.
 
-    Between -1 and 1. It tells direction alone: a path that is tiny but points along the sum has cosine 1. Not a number
-    where either is 0.
+    Not a number where either is 0.
     """
     total = _add(paths)
     return (paths * total).sum(over) / (paths.square().sum(over).sqrt() * total.square().sum(over).sqrt())
 
 
 def opened(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Share of positions that a path opens at the ReLU: S > 0, but without it the sum is not: S - P_j <= 0.
+    """Compute the share of positions that a path opens at the ReLU: S > 0, but without it the sum is not.
 
     "Without it" is the sum of the other paths in their order, which is what setting the path to zero computes. Over j
     this does not add up to 1: two paths may both be needed, or none.
@@ -67,15 +66,12 @@ def opened(paths: Tensor, over: tuple[int, ...]) -> Tensor:
 
 
 def closed(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Share of positions that a path closes at the ReLU: S <= 0, but without it the sum is positive."""
+    """Compute the share of positions that a path closes at the ReLU: S <= 0, but without it the sum is positive."""
     return ((_add(paths) <= 0) & (_add_others(paths) > 0)).to(paths.dtype).mean(over)
 
 
 def decided(paths: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Share of positions that a path decides at the ReLU, one way or the other: ``opened`` plus ``closed``.
-
-    A position is decided by path j if the ReLU would let through without it what it blocks with it, or the reverse.
-    """
+    """Compute the share of positions that a path decides at the ReLU, one way or the other: opened or closed."""
     return opened(paths, over) + closed(paths, over)
 
 
@@ -103,11 +99,7 @@ class SumShares:
     contributions: Tensor
 
     def measure(self, measure: str = "energy", per: str = "map") -> Tensor:
-        """Compute a measure in float64.
-
-        Args:
-            measure: "energy", "projection", "cosine", "decided", "opened" or "closed"; see the functions of that name.
-            per: "map" gives (J, N), "channel" (J, N, C), "place" (J, N, H, W).
+        """Compute one of ``MEASURES`` in float64 per "map", (J, N), per "channel", (J, N, C), or "place", (J, N, H, W).
 
         Raises:
             ValueError: no such measure or extent.
@@ -170,10 +162,7 @@ class Shares(SiteMap[SumShares]):
 
 
 def shares(trace: Trace) -> Shares:
-    """Compute what each path contributes to every exchange of a pass.
-
-    Args:
-        trace: one that kept all paths of a module; the landmarks, which are the default, have them.
+    """Compute what each path contributes to every exchange of a trace of which all paths were kept.
 
     Raises:
         ValueError: no module is complete in the trace.
@@ -204,17 +193,14 @@ def take_apart(trace: Trace, site: str | Site) -> SumShares:
 
 def _add(paths: Tensor) -> Tensor:
     """Add up from left to right, as the net does; torch's own sum may take another order."""
-    total = paths[0]
-    for path in paths[1:]:
-        total = total + path
+    total: Tensor = reduce(torch.add, paths)
     return total
 
 
 def _add_others(paths: Tensor) -> Tensor:
     """Return for each path the sum that is left when it is zero, to the bit as an ablation computes it."""
-    numbers = range(len(paths))
-    nothing = torch.zeros_like(paths[0])
-    return torch.stack([_add(torch.stack([nothing if k == j else paths[k] for k in numbers])) for j in numbers])
+    nothing = torch.zeros_like(paths[:1])
+    return torch.stack([_add(torch.cat([paths[:j], nothing, paths[j + 1 :]])) for j in range(len(paths))])
 
 
 def choices(plan: Plan) -> tuple[int, ...]:
@@ -225,9 +211,7 @@ def choices(plan: Plan) -> tuple[int, ...]:
 def kept_exchanges(plan: Plan, number: int | None) -> tuple[str, ...]:
     """Return the modules whose exchange is kept.
 
-    Args:
-        plan: the plan of the net.
-        number: 0 for none, 1 for the last, 3 for the last of each stage, or the number of all; None for all.
+    ``number`` is 0 for none, 1 for the last, 3 for the last of each stage, or the number of all; None for all.
 
     Raises:
         ValueError: another number.
@@ -252,11 +236,7 @@ def cut_paths(plan: Plan, number: int | None) -> frozenset[str]:
         ValueError: a number that ``kept_exchanges`` does not know.
     """
     kept = kept_exchanges(plan, number)
-    return frozenset(
-        path.name
-        for path in plan.select(kind="fuse_path")
-        if path.branch != path.source and f"stage{path.stage}.{path.module}" not in kept
-    )
+    return frozenset(path for module in plan.modules if module.address not in kept for path in module.crossings)
 
 
 def reaching_sites(plan: Plan, site: str, number: int | None = None) -> tuple[str, ...]:

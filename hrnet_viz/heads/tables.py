@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from torch import nn
 
@@ -18,9 +17,13 @@ if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
     from hrnet_viz.network.plan import Step
 
+Shape: TypeAlias = tuple[int, ...]
 COLUMNS = ("site", "published name", "in", "planes", "out", "kernel", "stride", "bias", "size", "parameters", "MACs")
-TEXT_COLUMNS = 2
-"""The first columns are words and start at the left; the others are numbers and end at the right."""
+JOINTS, LABELS = 17, 19
+"""Outputs of the published nets: joints of a COCO pose, classes of Cityscapes."""
+PYRAMID_CHANNELS, PYRAMID_LEVELS = 256, 5
+SMALLEST_SIDE = 64  # px
+NOTHING = Count(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +55,16 @@ class HeadPart:
     count: Count
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """Shape of the output for one photo: (C, H, W), or (C,) where no resolution is left."""
         return (self.outputs, *(self.size or ()))
 
-    def words(self) -> tuple[str, ...]:
-        """Write it as one row of the table."""
-        side = [str(length) for length in self.kernel]
-        return (
-            self.site,
-            self.published or "-",
-            f"{self.inputs:,}",
-            "-" if self.planes is None else str(self.planes),
-            f"{self.outputs:,}",
-            ", ".join(side) or "-",
-            "-" if self.stride is None else str(self.stride),
-            "-" if self.bias is None else "yes" if self.bias else "no",
-            " x ".join(map(str, self.size)) if self.size else "-",
-            f"{self.count.parameters:,}",
-            f"{self.count.macs:,}",
-        )
+    def _row(self) -> tuple[str, ...]:
+        bias = {True: "yes", False: "no", None: ""}[self.bias]
+        kernel, size = ", ".join(map(str, self.kernel)), " x ".join(map(str, self.size or ()))
+        cells = (self.site, self.published, f"{self.inputs:,}", self.planes, f"{self.outputs:,}", kernel, self.stride)
+        words = (*cells, bias, size, f"{self.count.parameters:,}", f"{self.count.macs:,}")
+        return tuple(str(word or "-") for word in words)
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,28 +87,22 @@ class HeadTable:
     @property
     def total(self) -> Count:
         """The head's parameters and multiply-adds."""
-        return sum((part.count for part in self.parts), Count(0, 0))
+        return sum((part.count for part in self.parts), NOTHING)
 
     def __repr__(self) -> str:
         total = ("together", *[""] * (len(COLUMNS) - 3), f"{self.total.parameters:,}", f"{self.total.macs:,}")
-        rows = [COLUMNS, *(part.words() for part in self.parts), total]
-        widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
-        return "\n".join(
-            "  ".join(
-                word.ljust(width) if place < TEXT_COLUMNS else word.rjust(width)
-                for place, (word, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        )
+        columns = zip(COLUMNS, *(part._row() for part in self.parts), total, strict=True)  # noqa: SLF001  # its own
+        padded = []
+        for place, column in enumerate(columns):  # two columns of words, then numbers, which end at the right
+            width = max(map(len, column))
+            padded.append([word.ljust(width) if place < 2 else word.rjust(width) for word in column])
+        return "\n".join("  ".join(row).rstrip() for row in zip(*padded, strict=True))
 
 
 def table(net: HRNet, height: int = 224, width: int = 224) -> HeadTable:
-    """List the parts of a classification head.
+    """List the parts of a classification head, for photos of this size in px.
 
-    Args:
-        net: the net; one built on the "meta" device will do.
-        height: photo height in px.
-        width: photo width in px.
+    A net that was built on the "meta" device will do.
 
     Raises:
         ValueError: a side that is no whole number, or under 32 px.
@@ -123,38 +110,27 @@ def table(net: HRNet, height: int = 224, width: int = 224) -> HeadTable:
     height, width = check_size((height, width))
     counts = count_sites(net, height, width)
     steps = [step for step in net.plan.steps if step.site.kind in {"head", "logits"} and step.target]
-    parts = tuple(_read_part(net, step, counts[step.name], height, width) for step in steps)
-    return HeadTable(net.variant.name, parts, sum(counts.values(), Count(0, 0)))
+    parts = tuple(_read_part(net, step, counts[step.name], (height, width)) for step in steps)
+    return HeadTable(net.variant.name, parts, sum(counts.values(), NOTHING))
 
 
-def _read_part(net: HRNet, step: Step, cost: Count, height: int, width: int) -> HeadPart:
-    main = [single for single in step.expand() if single.target and ".shortcut" not in single.name]
-    layers = [net.get_submodule(single.target) for single in main]
-    weighted = [layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.Linear))]
-    convolutions = [layer for layer in weighted if isinstance(layer, nn.Conv2d)]
+def _read_part(net: HRNet, step: Step, cost: Count, photo: tuple[int, int]) -> HeadPart:
+    main = [single.target for single in step.expand() if single.target and ".shortcut" not in single.name]
+    layers = [layer for layer in map(net.get_submodule, main) if isinstance(layer, (nn.Conv2d, nn.Linear))]
     block = next(iter(net.get_submodule(step.target).children()), None)
-    stride = step.site.stride
-    source = net.plan.sites[step.inputs[0]]
+    stride, source = step.site.stride, net.plan.sites[step.inputs[0]]
     return HeadPart(
         site=step.name,
         published=step.site.published,
         inputs=source.channels,
         planes=block.conv1.out_channels if isinstance(block, Bottleneck) else None,
         outputs=step.site.channels,
-        kernel=tuple(layer.kernel_size[0] for layer in convolutions),
+        kernel=tuple(layer.kernel_size[0] for layer in layers if isinstance(layer, nn.Conv2d)),
         stride=None if stride is None or source.stride is None else stride // source.stride,
-        bias=any(layer.bias is not None for layer in weighted) if weighted else None,
-        size=None if stride is None else (ceil(height / stride), ceil(width / stride)),
+        bias=any(layer.bias is not None for layer in layers) if layers else None,
+        size=None if stride is None else (ceil(photo[0] / stride), ceil(photo[1] / stride)),
         count=cost,
     )
-
-
-JOINTS, LABELS = 17, 19
-"""Outputs of the published nets: joints of a COCO pose, classes of Cityscapes."""
-PYRAMID_CHANNELS, PYRAMID_LEVELS = 256, 5
-SMALLEST_SIDE = 64  # px
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -165,33 +141,32 @@ class HeadChoice:
         name: what the paper calls it: "V1", "V2", "V2p", "classification".
         task: what it is used for.
         question: what its output answers.
-        reads: the branches that reach the output.
-        streams: shapes (C, H, W) of the four streams.
         steps: what happens, one sentence part per step, in order.
         between: shapes of the tensors between the streams and the outputs.
         outputs: shapes of the outputs.
         count: parameters and multiply-adds of the head for one photo.
+        streams: shapes (C, H, W) of the four streams.
     """
 
     name: str
     task: str
     question: str
-    reads: tuple[int, ...]
-    streams: tuple[Shape, ...]
     steps: tuple[str, ...]
     between: tuple[Shape, ...]
     outputs: tuple[Shape, ...]
     count: Count
+    streams: tuple[Shape, ...]
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The branches that reach the output."""
+        return (0,) if self.name == "V1" else (0, 1, 2, 3)
 
 
 def choices(net: HRNet, height: int = 224, width: int = 224) -> tuple[HeadChoice, ...]:
-    """Describe V1, V2, V2p and the classification head for the streams of one net.
+    """Return V1, V2, V2p and the classification head for the streams of one net and photos of this size in px.
 
-    Args:
-        net: the net whose streams are read; its own head gives the numbers of the classification head. One built on the
-            "meta" device will do.
-        height: photo height in px.
-        width: photo width in px.
+    The net's own head gives the numbers of the classification head. One that was built on the "meta" device will do.
 
     Raises:
         ValueError: a side under 64 px, where the coarsest level of V2p has no cell.
@@ -207,60 +182,25 @@ def choices(net: HRNet, height: int = 224, width: int = 224) -> tuple[HeadChoice
     sizes = [part.size for part in own.parts if part.planes is not None]
     streams = tuple((channels, *size) for channels, size in zip(widths, sizes, strict=True) if size)
     fine, joined = streams[0][1:], sum(widths)
-    cells = fine[0] * fine[1]
     levels = tuple((PYRAMID_CHANNELS, fine[0] // 2**i, fine[1] // 2**i) for i in range(PYRAMID_LEVELS))
-    reduced = _convolution(joined, PYRAMID_CHANNELS, 1, cells)
-    smoothed = [_convolution(PYRAMID_CHANNELS, PYRAMID_CHANNELS, 3, level[1] * level[2]) for level in levels]
-    everything = (0, 1, 2, 3)
-    v1 = HeadChoice(
-        "V1",
-        "pose",
-        "where is each joint?",
-        (0,),
-        streams,
-        ("1x1 convolution",),
-        (),
-        ((JOINTS, *fine),),
-        _convolution(widths[0], JOINTS, 1, cells),
+    every = (joined, *fine)
+    v1 = _convolution(widths[0], (JOINTS, *fine))
+    v2 = _convolution(joined, every) + Count(2 * joined, 0) + _convolution(joined, (LABELS, *fine))
+    v2p = sum((_convolution(PYRAMID_CHANNELS, level, 3) for level in levels), _convolution(joined, levels[0]))
+    *inner, logits = (part.shape for part in own.parts)
+    places, objects = "what is at each place?", "which objects of which size are where?"
+    join, mix, pool = "enlarge and join", "1x1, BatchNorm, ReLU", ("1x1", "average pooling", "3x3 at each level")
+    sums = ("widen", "carry down and add", "1x1", "mean over all cells", "linear")
+    joints, labels, each = ((JOINTS, *fine),), ((LABELS, *fine),), tuple(inner)
+    return (
+        HeadChoice("V1", "pose", "where is each joint?", ("1x1 convolution",), (), joints, v1, streams),
+        HeadChoice("V2", "segmentation, landmarks", places, (join, mix, "1x1"), (every, every), labels, v2, streams),
+        HeadChoice("V2p", "detection", objects, (join, *pool), (every, levels[0]), levels, v2p, streams),
+        HeadChoice("classification", "one answer per photo", "what is it?", sums, each, (logits,), own.total, streams),
     )
-    v2 = HeadChoice(
-        "V2",
-        "segmentation, landmarks",
-        "what is at each place?",
-        everything,
-        streams,
-        ("enlarge and join", "1x1, BatchNorm, ReLU", "1x1"),
-        ((joined, *fine), (joined, *fine)),
-        ((LABELS, *fine),),
-        _convolution(joined, joined, 1, cells) + Count(2 * joined, 0) + _convolution(joined, LABELS, 1, cells),
-    )
-    v2p = HeadChoice(
-        "V2p",
-        "detection",
-        "which objects of which size are where?",
-        everything,
-        streams,
-        ("enlarge and join", "1x1", "average pooling", "3x3 at each level"),
-        ((joined, *fine), (PYRAMID_CHANNELS, *fine)),
-        levels,
-        sum(smoothed, reduced),
-    )
-    parts = own.parts
-    classification = HeadChoice(
-        "classification",
-        "one answer per photo",
-        "what is it?",
-        everything,
-        streams,
-        ("widen", "carry down and add", "1x1", "mean over all cells", "linear"),
-        tuple(part.shape for part in parts[:-1]),
-        (parts[-1].shape,),
-        own.total,
-    )
-    return v1, v2, v2p, classification
 
 
-def _convolution(inputs: int, outputs: int, kernel: int, cells: int) -> Count:
-    """Count a convolution with bias."""
-    weights = inputs * outputs * kernel**2
-    return Count(weights + outputs, weights * cells)
+def _convolution(inputs: int, output: Shape, kernel: int = 1) -> Count:
+    """Count a convolution with bias that puts out (C, H, W)."""
+    weights = inputs * output[0] * kernel**2
+    return Count(weights + output[0], weights * output[1] * output[2])

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import ceil
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hrnet_viz.exchanges.shares import cut_paths, kept_exchanges, reaching_sites
-from hrnet_viz.network.plan import INPUT, Plan, Step
+from hrnet_viz.network.plan import INPUT, Step
 from hrnet_viz.photos.preparation import check_size
 from hrnet_viz.runner import run
 from hrnet_viz.sites import Site, quote, read_integer
@@ -39,10 +39,10 @@ Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 COARSEST = 32
 """Stride of the lowest resolution; the pattern of fields repeats after as many pixels."""
+SHARE = 0.95
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle of photo pixels, all four ends included."""
 
     top: int
@@ -123,12 +123,9 @@ class ReceptiveField:
         size = check_size(size)
         if self.stride is None:
             return Box(0, size[0] - 1, 0, size[1] - 1)
-        row, column = check_cell(self.site, cell, size)
-        number = len(self.exchanges)
-        (tops, bottoms), (lefts, rights) = (
-            trace_intervals(self.net, self.site.name, side, exchanges=number) for side in size
-        )
-        return Box(int(tops[row]), int(bottoms[row]), int(lefts[column]), int(rights[column]))
+        places = zip(_check_cell(self.site, cell, size), size, strict=True)
+        ends = [(trace_intervals(self.net, self.site.name, side, len(self.exchanges)), k) for k, side in places]
+        return Box(*(int(end[k]) for pair, k in ends for end in pair))
 
     def __repr__(self) -> str:
         what = "the whole photo" if self.whole else f"{self.size} x {self.size} px every {self.stride} px"
@@ -155,24 +152,19 @@ def theoretical(net: HRNet, site: str | Site, *, exchanges: int | None = None) -
     period = COARSEST // found.stride
     side = 16 * COARSEST
     while True:
-        first, last = trace_intervals(net, found.name, side, exchanges=exchanges)
         start = side // COARSEST // 2 * period  # a period in the middle
-        middle = slice(start, start + period)
+        first, last = (ends[start : start + period] for ends in trace_intervals(net, found.name, side, exchanges))
         # An end at the border may have been cut off there; one inside has not.
-        if first[middle].min() > 0 and last[middle].max() < side - 1:
+        if first.min() > 0 and last.max() < side - 1:
             break
         side *= 2
     shift = start * found.stride
-    ends = zip((first[middle] - shift).tolist(), (last[middle] - shift).tolist(), strict=True)
+    ends = zip((first - shift).tolist(), (last - shift).tolist(), strict=True)
     return ReceptiveField(net, found, found.stride, tuple(ends), kept)
 
 
-def check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) -> tuple[int, int]:
-    """Return row and column of a cell, by default of the one in the middle.
-
-    Raises:
-        ValueError: a cell that is not there.
-    """
+def _check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) -> tuple[int, int]:
+    """Return row and column of a cell, by default of the one in the middle, or refuse one that is not there."""
     rows, columns = (ceil(side / (site.stride or 1)) for side in size)
     if cell is None:
         return rows // 2, columns // 2
@@ -189,16 +181,20 @@ def check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) 
     return row, column
 
 
-def trace_intervals(net: HRNet, site: str, side: int, *, exchanges: int | None = None) -> Ends:
+def trace_intervals(net: HRNet, site: str, side: int, exchanges: int | None = None) -> Ends:
     """Return the first and the last pixel that every cell of a site depends on, along an axis of ``side`` pixels.
 
     Pixels that padding stands for don't count, so the ends stay within the photo.
     """
-    plan = net.plan
-    cut = cut_paths(plan, exchanges)
+    cut = cut_paths(net.plan, exchanges)
+    needed, steps = {site}, []
+    for step in reversed(net.plan.expand(net.plan.sites)):
+        if step.name in needed:
+            needed.update(source for source in step.inputs if source not in cut)
+            steps.append(step)
     pixels = np.arange(side)
     ends: dict[str, Ends] = {INPUT: (pixels, pixels)}
-    for step in _steps_to(plan, site, cut):
+    for step in reversed(steps):
         sources = [ends[source] for source in step.inputs if source not in cut]
         if step.operation == "add":
             firsts, lasts = zip(*sources, strict=True)
@@ -211,34 +207,20 @@ def trace_intervals(net: HRNet, site: str, side: int, *, exchanges: int | None =
     return ends[site]
 
 
-def _steps_to(plan: Plan, site: str, cut: frozenset[str]) -> list[Step]:
-    needed = {site}
-    steps = []
-    for step in reversed(plan.expand(plan.sites)):
-        if step.name in needed:
-            needed.update(source for source in step.inputs if source not in cut)
-            steps.append(step)
-    return steps[::-1]
-
-
 def _through(module: nn.Module, step: Step, source: Ends, cells: int) -> Ends:
     first, last = source
     n = len(first)
     if isinstance(module, nn.Conv2d):
-        kernel, stride, padding = module.kernel_size[0], module.stride[0], int(module.padding[0])
-        start = np.arange(cells) * stride - padding
+        start = np.arange(cells) * module.stride[0] - int(module.padding[0])
         # Ends grow with the cell, so those of a window are the first of its first cell and the last of its last.
-        return first[start.clip(0, n - 1)], last[(start + kernel - 1).clip(0, n - 1)]
+        return first[start.clip(0, n - 1)], last[(start + module.kernel_size[0] - 1).clip(0, n - 1)]
     if step.sized:
         looked_up = torch.arange(n, dtype=torch.float64).view(1, 1, n, 1)
         came_from = functional.interpolate(looked_up, size=(cells, 1), mode="nearest").flatten().long().numpy()
         return first[came_from], last[came_from]
     if isinstance(module, (nn.BatchNorm2d, nn.ReLU)) or not list(module.parameters()):
-        return (first, last) if len(first) == cells else (first[:1], last[-1:])
+        return (first, last) if n == cells else (first[:1], last[-1:])
     raise TypeError(f"{type(module).__name__} at '{step.name}' is not known to receptive-field arithmetic.")
-
-
-SHARE = 0.95
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -328,7 +310,7 @@ def effective(
     cut = sorted(cut_paths(net.plan, exchanges) - {found.landmark})  # a path that is asked for is looked at whole
     x, names = read_input(net, photos)
     size = (x.shape[-2], x.shape[-1])
-    place = check_cell(found, cell, size) if found.stride is not None else None
+    place = _check_cell(found, cell, size) if found.stride is not None else None
     if place is None and cell is not None:
         raise ValueError(f"'{found.name}' has no places, so it has no cell {cell}. Leave cell out.")
     number = read_integer(channel)
@@ -346,13 +328,5 @@ def effective(
     totals = energy.sum((1, 2), keepdim=True)
     shares = torch.where(totals > 0, energy / torch.where(totals > 0, totals, 1), 0)
     theory = theoretical(net, found, exchanges=exchanges)
-    return EffectiveField(
-        site=found,
-        cell=place,
-        channel=channel,
-        exchanges=kept_exchanges(net.plan, exchanges),
-        photos=names,
-        energy=shares.mean(0),
-        theory=theory,
-        box=theory.box(place, size),
-    )
+    box = theory.box(place, size)
+    return EffectiveField(found, place, channel, theory.exchanges, names, shares.mean(0), theory, box)
