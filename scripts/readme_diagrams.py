@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hrnet_viz.canvas.colours import THEMES
+from hrnet_viz.canvas.diagram import Diagram
 from hrnet_viz.canvas.network_drawing import network_diagram
-from hrnet_viz.canvas.shapes import Diagram
 from hrnet_viz.exchanges.diagram import exchange_diagram
 from hrnet_viz.files import end_quietly_in_pipes, place
 

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import torch
 
 from hrnet_viz.canvas.colours import HEAD_COLOUR, STEM_COLOUR, Theme, branch_colour, tint
+from hrnet_viz.canvas.diagram import Diagram
 from hrnet_viz.canvas.marks import (
     LINE_HEIGHT,
+    MARGIN,
+    PADDING,
+    SMALL,
     STREAM,
     THIN,
     Marks,
     Sign,
+    box_width,
     draw_legend,
     draw_title,
     facts,
     inner_sites,
-    site_colour,
-)
-from hrnet_viz.canvas.network_map import (
-    LANES_TOP,
-    MARGIN,
-    PADDING,
-    SMALL,
-    SUM,
-    Column,
-    Ends,
-    Overlay,
-    Values,
-    arrange,
-    box_width,
-    read_values,
+    resolution_colour,
     size_text,
 )
-from hrnet_viz.canvas.shapes import Diagram, Place, Point, around, straight, swing, text_width, towards
-from hrnet_viz.canvas.sheet import Sheet
+from hrnet_viz.canvas.network_map import Detail, Ends, Spacing, arrange, find_columns
+from hrnet_viz.canvas.overlay import Overlay, Values, read_values
+from hrnet_viz.canvas.shapes import SLIDE, Place, Point, Sheet, around, straight, swing, text_width, towards
 from hrnet_viz.canvas.style import default_theme
 from hrnet_viz.network.net import HRNet, hrnet
 from hrnet_viz.network.plan import INPUT
@@ -45,91 +36,17 @@ from hrnet_viz.photos.preparation import check_size
 from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
-    from hrnet_viz.network.plan import Plan
-    from hrnet_viz.sites import Site
+    from hrnet_viz.network.plan import Module, Plan
+
+SPACE = Spacing(gap=0.3, transition=1.35, sum=0.9, step=0.3, crossing=1.7, widest=9.0, head=1.05, merge=0.45)  # em
+LANES_TOP, LANE, LANE_GAP = 96.0, 87.0, 6.0
+"""Upper edge of the first row, height of a row and space between two rows, in points."""
+
+STREAM_DEPTH = 37.0
+"""How far below the upper edge of its row a stream runs; what the row is stands at the lower edge."""
 
 
-def draw_head(drawing: NetDrawing) -> None:
-    """Draw the head at the right end, and what has no spatial extent any more below the rows."""
-    layout, marks = drawing.layout, drawing.marks
-    carried, above = "", Place(0, 0, 0, 0)
-    for branch, (source, start) in enumerate(drawing.streams):
-        name, colour = f"head.incre{branch}", branch_colour(branch)
-        wide = marks.box(name, drawing.column_box(name, layout.edges["incre"], branch), colour)
-        drawing.draw_stream((source, name), start, wide.left, colour)
-        if branch == 0:
-            carried, above = name, wide
-            continue
-        total, at = f"head.sum{branch}", (layout.merge, layout.row(branch))
-        circle = marks.circle((total,), at, SUM * drawing.em, colour)
-        drawing.draw_stream((name, total), wide.right, circle.left, colour)
-        way = around(above.right, circle.top) if branch == 1 else straight(above.bottom, circle.top)
-        finer = branch_colour(branch - 1)
-        marks.path(f"head.down{branch - 1}", (carried, total), way, finer, thickness=2.2, arrow=7)
-        carried, above = total, circle
-
-    place = drawing.column_box("head.final", layout.edges["final"], drawing.branches - 1, 3)
-    final = marks.box("head.final", place, HEAD_COLOUR, heading="final")
-    drawing.draw_stream((carried, "head.final"), above.right, final.left, branch_colour(drawing.branches - 1))
-    draw_outputs(drawing, final)
-
-
-def draw_outputs(drawing: NetDrawing, final: Place) -> None:
-    """Draw pooled channels and logits, one below the other at the right end of the page."""
-    marks, height = drawing.marks, drawing.box_height(1)
-    texts = {}
-    for name, word in (("head.pool", "pool"), ("logits", "logits")):
-        words = drawing.overlay.words_for(name) or (str(drawing.plan.sites[name].channels),)
-        texts[name] = f"{word} {words[0]}"
-    width = box_width(texts.values()) * drawing.em
-    y = drawing.layout.lanes[-1].bottom[1] + 9 + height / 2
-    right = drawing.layout.edges["final"][1]
-    carried, above = "head.final", final
-    for name, text in texts.items():
-        place = Place(right - width / 2, y, width, height)
-        place = marks.box(name, place, HEAD_COLOUR, lines=(text,))
-        start, end = (final.x, above.bottom[1]), (final.x, place.top[1])
-        marks.sheet.curve((carried, name), straight(start, end), colour=HEAD_COLOUR, thickness=STREAM)
-        carried, above = name, place
-        y += height + 8
-
-
-Detail = Literal["stages", "modules"]
-
-
-def draw_net(plan: Plan, size: tuple[int, int], detail: Detail, theme: Theme, *, overlay: Overlay, title: str) -> Marks:
-    """Draw a net on a slide.
-
-    Args:
-        plan: of the net.
-        size: height and width of the photo in px.
-        detail: one column per stage or per module.
-        theme: colours of the page.
-        overlay: what is laid over the sites.
-        title: what stands above.
-    """
-    drawing = NetDrawing(plan, size, detail, theme, overlay)
-    drawing.draw_lanes()
-    drawing.draw_start()
-    for number in range(len(drawing.columns)):
-        drawing.draw_module(number, drawing.hand_over(number))
-    if drawing.has_head:
-        draw_head(drawing)
-    drawing.draw_headings()
-    drawing.draw_explanations(title)
-    return drawing.marks
-
-
-def find_columns(plan: Plan, detail: Detail) -> tuple[Column, ...]:
-    """Give the columns of a net: its modules, or per stage the last of them for all."""
-    modules = list(dict.fromkeys((site.stage or 0, site.module or 0) for site in plan.select(kind="branch")))
-    if detail == "modules":
-        return tuple(Column(stage, module) for stage, module in modules)
-    return tuple(Column(stage, module, module + 1) for stage, module in dict(modules).items())
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class _Arrival(NamedTuple):
     """A stream on its way into a branch: from which thing and place, and the site that the line is, "" for none."""
 
     source: str
@@ -137,34 +54,40 @@ class Arrival:
     site: str = ""
 
 
-class NetDrawing:
-    """A sheet, where things go on it, and where the streams have come to.
-
-    Attributes:
-        plan: of the net.
-        layout: where things go.
-        marks: what draws them.
-        streams: per branch the last thing on its stream, and where the stream leaves it.
-    """
+class _NetDrawing:
+    """A sheet, where things go on it, and ``streams``: per branch the last thing on it, and where it leaves that."""
 
     def __init__(self, plan: Plan, size: tuple[int, int], detail: Detail, theme: Theme, overlay: Overlay) -> None:
-        """Arrange the net on an empty sheet."""
         self.plan, self.size, self.detail, self.overlay = plan, size, detail, overlay
         self.has_head = "head.incre0" in plan.sites
         self.columns = find_columns(plan, detail)
-        self.branches = len(self.branch_sites(self.columns[-1]))
-        self.layout = arrange(self.columns, self.widths(), self.branches)
-        self.em = self.layout.em
+        self.branches = len(self.columns[-1].module.branches)
+        self.layout = arrange(self.columns, self.widths(), SPACE, MARGIN, SLIDE[0] - 2 * MARGIN)
+        self.em = self.layout.unit
+        self.lanes = [
+            Place(SLIDE[0] / 2, LANES_TOP + LANE / 2 + branch * (LANE + LANE_GAP), SLIDE[0] - 2 * MARGIN + 8, LANE)
+            for branch in range(self.branches)
+        ]
         self.sheet = Sheet(plan.owner, theme)
         self.marks = Marks(self.sheet, plan, size, overlay, self.em)
         self.streams: list[tuple[str, Point]] = []
 
-    def branch_sites(self, column: Column) -> tuple[Site, ...]:
-        """Give the branches of a column's module."""
-        return self.plan.select(kind="branch", stage=column.stage, module=column.module)
+    def draw(self, title: str) -> Marks:
+        self.draw_lanes()
+        self.draw_start()
+        for number in range(len(self.columns)):
+            self.draw_module(number, self.hand_over(number))
+        if self.has_head:
+            self.draw_head()
+        self.draw_headings()
+        self.draw_explanations(title)
+        return self.marks
+
+    def row(self, branch: int) -> float:
+        return self.lanes[branch].top[1] + STREAM_DEPTH
 
     def widths(self) -> dict[str, float]:
-        """Give the em that each kind of box needs."""
+        """Return the em that each kind of box needs."""
         sites, overlay = self.plan.sites, self.overlay
 
         def width(names: list[str], heading: str = "") -> float:
@@ -173,9 +96,10 @@ class NetDrawing:
             plain = [line for text in texts for line in (text if heading else text[1:])]
             return max(box_width(bold), *(text_width(line) + PADDING for line in plain), 0.0)
 
+        modules = [column.module for column in self.columns]
         found = {"stem": width(["stem"], "stem"), "stage1": width(["stage1"], "stage 1")}
-        found["branch"] = width([site.name for column in self.columns for site in self.branch_sites(column)])
-        outs = [f"{column.scope}.out{b}" for column in self.columns for b in range(len(self.branch_sites(column)))]
+        found["branch"] = width([name for module in modules for name in module.branches])
+        outs = [f"{module}.out{b}" for module in modules for b in range(len(module.branches))]
         if any(name in overlay.pictures or name in overlay.words for name in outs):
             found["out"] = width(outs)
         if self.has_head:
@@ -184,23 +108,22 @@ class NetDrawing:
         return found
 
     def box_height(self, lines: int) -> float:
-        """Give the height of a box with that many lines."""
         return (lines * LINE_HEIGHT + 0.5) * self.em
 
     def column_box(self, name: str, ends: Ends, branch: int, lines: int = 2) -> Place:
-        """Give the place of a box in a column and a row; a picture may be as high as the row allows."""
-        height = 2 * (self.layout.row(0) - self.layout.lanes[0].top[1] - 3)
+        """Return the place of a box in a column and a row; a picture may be as high as the row allows."""
+        height = 2 * (STREAM_DEPTH - 3)
         if name not in self.overlay.pictures:
             height = min(self.box_height(lines), height)
-        return Place(sum(ends) / 2, self.layout.row(branch), ends[1] - ends[0], height)
+        return Place(sum(ends) / 2, self.row(branch), ends[1] - ends[0], height)
 
     def draw_lanes(self) -> None:
         """Draw the rows and say what resolution they are."""
-        sites = self.branch_sites(self.columns[-1])
+        sites = [self.plan.sites[name] for name in self.columns[-1].module.branches]
         words = [f"stride {site.stride} · {size_text(site, self.size)}" for site in sites]
         room = self.layout.edges["stage1"][1] - MARGIN - 2  # then the transition's line comes down
         size = min(SMALL, room / max(map(text_width, words)))
-        for branch, (lane, text) in enumerate(zip(self.layout.lanes, words, strict=True)):
+        for branch, (lane, text) in enumerate(zip(self.lanes, words, strict=True)):
             self.sheet.box(f"row{branch}", lane, fill=tint(branch_colour(branch), self.sheet.theme, 0.11))
             self.sheet.text(f"row{branch} label", (MARGIN + 2, lane.bottom[1] - 9), text, size=size)
 
@@ -210,56 +133,53 @@ class NetDrawing:
         stem = marks.box("stem", self.column_box("stem", edges["stem"], 0, 3), STEM_COLOUR, heading="stem")
         height = self.box_height(2)
         width = max((text_width(marks.facts(INPUT)[1]) + PADDING) * self.em, stem.width)
-        photo = Place(MARGIN + width / 2, LANES_TOP - 9 - height / 2, width, height)
-        photo = marks.box(INPUT, photo, STEM_COLOUR)
+        photo = marks.box(INPUT, Place(MARGIN + width / 2, LANES_TOP - 9 - height / 2, width, height), STEM_COLOUR)
         way = straight((stem.x, photo.bottom[1]), stem.top)
-        sheet.curve((INPUT, "stem"), way, colour=STEM_COLOUR, thickness=STREAM, arrow=7)
+        sheet.curve((INPUT, "stem"), way, colour=STEM_COLOUR, thickness=STREAM, arrow=7.0)
         stage1 = marks.box("stage1", self.column_box("stage1", edges["stage1"], 0, 3), STEM_COLOUR, heading="stage 1")
         sheet.curve(("stem", "stage1"), straight(stem.right, stage1.left), colour=STEM_COLOUR, thickness=STREAM)
         self.streams = [("stage1", stage1.right)]
 
-    def hand_over(self, number: int) -> list[Arrival]:
+    def hand_over(self, number: int) -> list[_Arrival]:
         """Bring the streams to a column: through a small square where a transition computes something."""
         column = self.columns[number]
         starts = number == 0 or self.columns[number - 1].stage != column.stage
         arrivals = []
-        for branch in range(len(self.branch_sites(column))):
+        for branch in range(len(column.module.branches)):
             source, start = self.streams[min(branch, len(self.streams) - 1)]
             name = f"transition{column.stage - 1}.branch{branch}" if starts else ""
             if name and inner_sites(self.plan, name):
                 square = 0.75 * self.em
-                middle = self.layout.boxes[number][0] - 0.9 * self.em
-                place = Place(middle, self.layout.row(branch), square, square)
-                colour = site_colour(self.plan.sites[source])
+                place = Place(self.layout.boxes[number][0] - 0.9 * self.em, self.row(branch), square, square)
+                colour = resolution_colour(self.plan.sites[source])
                 thickness = STREAM if start[1] == place.y else 2.2
                 self.sheet.curve((source, name), swing(start, place.left), colour=colour, thickness=thickness)
                 self.marks.square(name, place, branch_colour(branch))
-                arrivals.append(Arrival(name, place.right))
+                arrivals.append(_Arrival(name, place.right))
             else:
-                arrivals.append(Arrival(source, start, name))
+                arrivals.append(_Arrival(source, start, name))
         return arrivals
 
-    def draw_module(self, number: int, arrivals: list[Arrival]) -> None:
+    def draw_module(self, number: int, arrivals: list[_Arrival]) -> None:
         """Draw the branches of a module and its exchange."""
-        column, layout, marks = self.columns[number], self.layout, self.marks
+        layout, marks, scope = self.layout, self.marks, self.columns[number].scope
         boxes = []
         for branch, arrival in enumerate(arrivals):
-            name, colour = f"{column.scope}.branch{branch}", branch_colour(branch)
+            name, colour = f"{scope}.branch{branch}", branch_colour(branch)
             box = marks.box(name, self.column_box(name, layout.boxes[number], branch), colour)
             boxes.append(box)
             self.draw_stream((arrival.source, name), arrival.start, box.left, colour, arrival.site)
         self.streams = []
         for i in range(len(boxes)):
-            total, out, at = f"{column.scope}.sum{i}", f"{column.scope}.out{i}", (layout.sums[number], layout.row(i))
+            total, out, at = f"{scope}.sum{i}", f"{scope}.out{i}", (layout.sums[number], self.row(i))
             names = (total,) if layout.outs else (total, out)
-            circle = marks.circle(names, at, SUM * self.em, branch_colour(i))
+            last = circle = marks.circle(names, at, SPACE.sum * self.em, branch_colour(i))
             for j, box in enumerate(boxes):
                 # Lines that go up leave a little higher than those that go down, so that none hides another.
                 start = (box.right[0], box.y + 0.3 * self.em * (i - j))
-                ends, way = (f"{column.scope}.branch{j}", names[-1]), straight(start, towards(start, circle))
+                ends, way = (f"{scope}.branch{j}", names[-1]), straight(start, towards(start, circle))
                 thickness = STREAM if i == j else THIN
-                marks.path(f"{column.scope}.fuse{i}<-{j}", ends, way, branch_colour(j), thickness=thickness)
-            last = circle
+                marks.path(f"{scope}.fuse{i}<-{j}", ends, way, branch_colour(j), thickness=thickness)
             if layout.outs:
                 last = marks.box(out, self.column_box(out, layout.outs[number], i), branch_colour(i))
                 self.draw_stream((total, out), circle.right, last.left, branch_colour(i))
@@ -272,45 +192,75 @@ class NetDrawing:
         else:
             self.sheet.curve(ends, straight(start, end), colour=colour, thickness=STREAM)
 
+    def draw_head(self) -> None:
+        """Draw the head at the right end, and what has no spatial extent any more below the rows."""
+        layout, marks = self.layout, self.marks
+        carried, above = "", Place(0, 0, 0, 0)
+        for branch, (source, start) in enumerate(self.streams):
+            name, colour = f"head.incre{branch}", branch_colour(branch)
+            wide = marks.box(name, self.column_box(name, layout.edges["incre"], branch), colour)
+            self.draw_stream((source, name), start, wide.left, colour)
+            if branch == 0:
+                carried, above = name, wide
+                continue
+            total = f"head.sum{branch}"
+            circle = marks.circle((total,), (layout.merge, self.row(branch)), SPACE.sum * self.em, colour)
+            self.draw_stream((name, total), wide.right, circle.left, colour)
+            way = around(above.right, circle.top) if branch == 1 else straight(above.bottom, circle.top)
+            finer = branch_colour(branch - 1)
+            marks.path(f"head.down{branch - 1}", (carried, total), way, finer, thickness=2.2, arrow=7.0)
+            carried, above = total, circle
+        place = self.column_box("head.final", layout.edges["final"], self.branches - 1, 3)
+        final = marks.box("head.final", place, HEAD_COLOUR, heading="final")
+        self.draw_stream((carried, "head.final"), above.right, final.left, branch_colour(self.branches - 1))
+
+        texts = {}
+        for name, word in (("head.pool", "pool"), ("logits", "logits")):
+            texts[name] = f"{word} {(self.overlay.words_for(name) or (str(self.plan.sites[name].channels),))[0]}"
+        width, height = box_width(texts.values()) * self.em, self.box_height(1)
+        y = self.lanes[-1].bottom[1] + 9 + height / 2
+        carried, above = "head.final", final
+        for name, text in texts.items():
+            place = Place(layout.edges["final"][1] - width / 2, y, width, height)
+            place = marks.box(name, place, HEAD_COLOUR, lines=(text,))
+            self.draw_stream((carried, name), (final.x, above.bottom[1]), (final.x, place.top[1]), HEAD_COLOUR)
+            carried, above, y = name, place, y + height + 8
+
     def draw_headings(self) -> None:
         """Name stages and modules above the rows."""
         layout, sheet = self.layout, self.sheet
         size = min(max(self.em * 1.1, SMALL), 17.0)
+
+        def rule_off(words: str, left: float, right: float) -> None:
+            y = LANES_TOP - 10 - 1.8 * size
+            sheet.text(f"{words} heading", ((left + right) / 2, y), words, size=size, align="center", bold=True)
+            sheet.rule((left, y + size * 0.75), (right, y + size * 0.75), colour=sheet.colours.muted)
+
+        ends = [out[1] for out in layout.outs] or [at + SPACE.sum * self.em / 2 for at in layout.sums]
         for stage in dict.fromkeys(column.stage for column in self.columns):
             numbers = [k for k, column in enumerate(self.columns) if column.stage == stage]
-            self.draw_heading(f"stage {stage}", layout.boxes[numbers[0]][0], layout.column_end(numbers[-1]), size)
+            rule_off(f"stage {stage}", layout.boxes[numbers[0]][0], ends[numbers[-1]])
             for k in numbers:
                 column = self.columns[k]
-                words = f"{column.stage}.{column.module}"
-                if self.detail == "stages":
-                    words = "1 module" if column.modules == 1 else f"{column.modules} modules"
-                at = ((layout.boxes[k][0] + layout.column_end(k)) / 2, LANES_TOP - 0.8 * size)
-                name = f"{column.scope} heading"
-                sheet.text(name, at, words, size=max(self.em, 11.0), align="center", ink=sheet.colours.muted)
+                words = column.scope.removeprefix("stage") if self.detail == "modules" else _modules(column.count)
+                at = ((layout.boxes[k][0] + ends[k]) / 2, LANES_TOP - 0.8 * size)
+                look = {"align": "center", "ink": sheet.colours.muted}
+                sheet.text(f"{column.scope} heading", at, words, size=max(self.em, 11.0), **look)  # type: ignore[arg-type]
         if self.has_head:
-            self.draw_heading("head", layout.edges["incre"][0], layout.edges["final"][1], size)
-
-    def draw_heading(self, words: str, left: float, right: float, size: float) -> None:
-        """Write over a group of columns and rule it off."""
-        y = LANES_TOP - 10 - 1.8 * size
-        self.sheet.text(f"{words} heading", ((left + right) / 2, y), words, size=size, align="center", bold=True)
-        y += size * 0.75
-        self.sheet.rule((left, y), (right, y), colour=self.sheet.colours.muted)
+            rule_off("head", layout.edges["incre"][0], layout.edges["final"][1])
 
     def draw_explanations(self, title: str) -> None:
         """Write the title, and explain the marks and the scale of what is laid over them."""
-        inside = inner_sites(self.plan, self.branch_sites(self.columns[0])[0].name)
+        inside = inner_sites(self.plan, self.columns[0].module.branches[0])
         blocks = len({site.inner.split(".")[0] for site in inside})
+        finer, coarser = "to a finer row: 1×1 conv, BN, nearest", "to a coarser row: strided 3×3 convs, BN"
         columns: list[list[tuple[Sign, str]]] = [
             [("stream", "same resolution"), ("box", f"branch: {blocks} residual blocks")],
             [("sum", "sum over all paths, then ReLU"), ("square", "transition: 3×3 conv, BN, ReLU")],
-            [
-                ("finer", "to a finer row: 1×1 conv, BN, nearest"),
-                ("coarser", "to a coarser row: strided 3×3 convs, BN"),
-            ],
+            [("finer", finer), ("coarser", coarser)],
         ]
-        draw_legend(self.sheet, columns, (MARGIN + 2, self.layout.lanes[-1].bottom[1] + 26), SMALL)
-        draw_title(self.marks, title, SMALL)
+        draw_legend(self.sheet, columns, (MARGIN + 2, self.lanes[-1].bottom[1] + 26))
+        draw_title(self.marks, title)
 
 
 def network_diagram(
@@ -348,15 +298,16 @@ def network_diagram(
         )
     net, size, theme = ready(net, size, theme)
     overlay = read_values(net.plan, values, name, limits)
-    heading = _title(net, size) if title is None else title
-    marks = draw_net(net.plan, size, detail, theme, overlay=overlay, title=heading)
+    photo = f"photo of {size[0]}×{size[1]} px"
+    heading = f"{net.plan.owner}, {photo}" if title is None else title
+    marks = _NetDrawing(net.plan, size, detail, theme, overlay).draw(heading)
     marks.refuse_unseen(f"a diagram with detail='{detail}'")
     modules = "one column per module" if detail == "modules" else "one column per stage, drawn as its last module"
     caption = (
-        f"{net.plan.owner} for a photo of {size[0]}×{size[1]} px: depth from left to right, {modules}; resolution from "
+        f"{net.plan.owner} for a {photo}: depth from left to right, {modules}; resolution from "
         f"top to bottom. At the end of a module every branch contributes to every output.{marks.laid_over}"
     )
-    return marks.sheet.finish(caption, _describe(net, size) + marks.laid_over)
+    return Diagram.of(marks.sheet, caption, _describe(net.plan, photo) + marks.laid_over)
 
 
 def ready(
@@ -370,27 +321,24 @@ def ready(
     return net, net.preparation.size if size is None else check_size(size), theme or default_theme()
 
 
-def _title(net: HRNet, size: tuple[int, int]) -> str:
-    return f"{net.plan.owner}, photo of {size[0]}×{size[1]} px"
+def _modules(count: int) -> str:
+    return "1 module" if count == 1 else f"{count} modules"
 
 
-def _describe(net: HRNet, size: tuple[int, int]) -> str:
-    plan = net.plan
-    stages = []
-    for column in find_columns(plan, "stages"):
-        branches = plan.select(kind="branch", stage=column.stage, module=column.module)
-        channels = ", ".join(str(site.channels) for site in branches)
-        modules = "1 module" if column.modules == 1 else f"{column.modules} modules"
-        stages.append(f"stage {column.stage} has {modules} of {len(branches)} branches with {channels} channels")
-    head = ""
-    if "logits" in plan.sites:
-        head = (
-            " The head widens the streams, carries them down into the lowest resolution, pools, "
-            f"and gives {plan.sites['logits'].channels} logits."
-        )
+def _describe(plan: Plan, photo: str) -> str:
+    def tell(module: Module, count: int) -> str:
+        channels = ", ".join(str(plan.sites[name].channels) for name in module.branches)
+        branches = f"{len(module.branches)} branches with {channels} channels"
+        return f"stage {module.stage} has {_modules(count)} of {branches}"
+
+    head = (
+        " The head widens the streams, carries them down into the lowest resolution, pools, "
+        f"and gives {plan.sites['logits'].channels} logits."
+    )
     return (
-        f"Diagram of {plan.owner} for a photo of {size[0]}×{size[1]} px. A stem of {plan.sites['stem'].channels} and "
-        f"stage 1 of {plan.sites['stage1'].channels} channels at stride 4; {'; '.join(stages)}. Strides are 4, 8, 16 "
-        "and 32 from top to bottom. After the branches of a module every branch contributes to every output; each "
-        f"stage starts one new branch from the lowest one.{head}"
+        f"Diagram of {plan.owner} for a {photo}. A stem of {plan.sites['stem'].channels} and "
+        f"stage 1 of {plan.sites['stage1'].channels} channels at stride 4; "
+        f"{'; '.join(tell(column.module, column.count) for column in find_columns(plan, 'stages'))}. Strides are 4, 8, "
+        "16 and 32 from top to bottom. After the branches of a module every branch contributes to every output; each "
+        f"stage starts one new branch from the lowest one.{head if 'logits' in plan.sites else ''}"
     )

@@ -16,17 +16,17 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import graphviz
 import torch
 from torch import Tensor
 
 from hrnet_viz.canvas.colours import STEM_COLOUR, Theme, ink_on, tint
-from hrnet_viz.canvas.marks import site_colour
+from hrnet_viz.canvas.diagram import Diagram
+from hrnet_viz.canvas.marks import resolution_colour
 from hrnet_viz.canvas.network_drawing import ready
-from hrnet_viz.canvas.shapes import Diagram, Place, Point, text_width
-from hrnet_viz.canvas.sheet import Sheet
+from hrnet_viz.canvas.shapes import Place, Point, Sheet, text_width
 from hrnet_viz.runner import run, size_at
 from hrnet_viz.tracing import evaluating
 
@@ -37,18 +37,13 @@ VARIABLE = "GRAPHVIZ_DOT"
 REPLACEMENT = "graphviz-pure"
 SECONDS = 60
 
-Engine = Literal["dot", "pinned"]
-"""``dot`` lays a graph out; ``pinned`` takes every position from the graph itself."""
-
-_ENGINES: dict[Engine, tuple[str, ...]] = {"dot": ("-Kdot",), "pinned": ("-Kneato", "-n2")}
-
 
 class DotNotFound(RuntimeError):  # noqa: N818  # it says what happened
     """No program is there that draws graphs; the message says how to get one."""
 
 
 def find_dot() -> tuple[str, ...]:
-    """Give the programs that can draw a graph, the preferred one first.
+    """Return the programs that can draw a graph, the preferred one first.
 
     Raises:
         DotNotFound: there is none, or the one that GRAPHVIZ_DOT names does not exist.
@@ -81,23 +76,14 @@ def _candidates() -> Iterator[str]:
             yield program
 
 
-def run_dot(
-    source: str, form: Literal["svg", "png", "plain"], *, engine: Engine = "pinned", dpi: float | None = None
-) -> bytes:
-    """Draw a graph.
-
-    Args:
-        source: the graph in the DOT language.
-        form: "svg" or "png".
-        engine: how positions are found.
-        dpi: pixels per inch of a PNG, 96 where nothing is said.
+def run_dot(source: str) -> bytes:
+    """Return where Graphviz places the nodes and edges of a graph in the DOT language, in its plain format.
 
     Raises:
         DotNotFound: there is no program to draw with.
         RuntimeError: every program that is there failed; the message quotes the last one.
     """
-    options = [*_ENGINES[engine], f"-T{form}", *([f"-Gdpi={dpi:g}"] if dpi else [])]
-    complaint = ""
+    options, complaint = ("-Kdot", "-Tplain"), ""
     for program in find_dot():
         try:
             done = subprocess.run(  # noqa: S603  # the program is one that the user installed
@@ -166,7 +152,7 @@ def autograd_graph(
         f"{caption} {functions} functions lie between {len(branches)} branches and one output; "
         "the paths, their sum and the output are named."
     )
-    return _draw_graph(graph, net, theme).finish(caption, alt)
+    return Diagram.of(_draw_graph(graph, net, theme), caption, alt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,18 +231,18 @@ def _draw_graph(graph: _Graph, net: HRNet, theme: Theme) -> Sheet:
                 top.node(short[name])
     for tail, head in graph.edges:
         drawing.edge(short[tail], short[head])
-    (wide, high), places, curves = _read_plain(run_dot(str(drawing.source), "plain", engine="dot").decode())
-    sheet = Sheet("autograd", theme, wide + 2 * MARGIN, high + 2 * MARGIN)
+    (wide, high), places, curves = _read_plain(run_dot(str(drawing.source)).decode())
+    sheet = Sheet("autograd", theme, (wide + 2 * MARGIN, high + 2 * MARGIN))
     for name, lines in labels.items():
         site = net.plan.sites.get(graph.nodes[name].site)
-        colour = STEM_COLOUR if site is None else site_colour(site)
+        colour = STEM_COLOUR if site is None else resolution_colour(site)
         fill = tint(colour, theme, 0.14 if site is None else 0.4)
         tip = graph.nodes[name].site or graph.nodes[name].words[0]
         place, box = places[short[name]], short[name]
         sheet.box(box, place, lines, fill=fill, line=colour, ink=ink_on(fill), size=SIZE, rounded=False, tip=tip)
     for tail, head in graph.edges:
         ends = short[tail], short[head]
-        sheet.curve(ends, curves[ends], colour=sheet.colours.muted, thickness=1.0, arrow=6)
+        sheet.curve(ends, curves[ends], colour=sheet.colours.muted, thickness=1.0, arrow=6.0)
     return sheet
 
 

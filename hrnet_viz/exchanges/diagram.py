@@ -6,30 +6,33 @@ that resolution, one below the other in the order in which they are added; then 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hrnet_viz.canvas.colours import Theme, branch_colour, tint
+from hrnet_viz.canvas.diagram import Diagram
 from hrnet_viz.canvas.marks import (
     LINE_HEIGHT,
+    MARGIN,
+    SMALL,
     STREAM,
     Marks,
     Sign,
+    box_width,
     draw_legend,
     draw_title,
     facts,
     inner_sites,
-    site_colour,
+    resolution_colour,
+    size_text,
 )
 from hrnet_viz.canvas.network_drawing import ready
-from hrnet_viz.canvas.network_map import MARGIN, SMALL, Overlay, Values, box_width, read_values, size_text
-from hrnet_viz.canvas.shapes import Diagram, Place, straight, towards
-from hrnet_viz.canvas.sheet import SLIDE, Sheet
+from hrnet_viz.canvas.overlay import Overlay, Values, read_values
+from hrnet_viz.canvas.shapes import SLIDE, Place, Sheet, straight, towards
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.network.plan import Plan
+    from hrnet_viz.network.plan import Module, Plan
     from hrnet_viz.sites import Site
 
 
@@ -46,72 +49,49 @@ def exchange_diagram(
 ) -> Diagram:
     """Draw the exchange at the end of one module: every path step by step, the sums, and what ReLU leaves.
 
-    Args:
-        net: the net, or the name of a variant.
-        module: "stage3.1", or any site in that module.
-        size: as in ``network_diagram``.
-        theme: as in ``network_diagram``.
-        values: as in ``network_diagram``; a path shows its number or picture before it enters the sum.
-        name: as in ``network_diagram``.
-        limits: as in ``network_diagram``.
-        title: as in ``network_diagram``.
+    ``module`` is "stage3.1", or any site in that module. All else is as in ``network_diagram``; a path shows its number
+    or picture before it enters the sum.
 
     Raises:
         SiteError: the net has no such module, or a value is for a site that it does not have.
         ValueError: an unknown variant or theme, or values of which none can be shown here.
     """
     net, size, theme = ready(net, size, theme)
-    scope = net.plan.module(module).address
+    drawn = net.plan.module(module)
     overlay = read_values(net.plan, values, name, limits)
-    heading = f"{net.plan.owner}, exchange of {scope}, photo of {size[0]}×{size[1]} px" if title is None else title
-    marks = _ExchangeDrawing(net.plan, scope, size, theme, overlay).draw(heading)
-    marks.refuse_unseen(f"the exchange of {scope}")
-    branches = [site for site in net.plan.select(kind="branch") if site.name.startswith(f"{scope}.")]
+    photo = f"photo of {size[0]}×{size[1]} px"
+    heading = f"{net.plan.owner}, exchange of {drawn}, {photo}" if title is None else title
+    marks = _ExchangeDrawing(net.plan, drawn, size, theme, overlay).draw(heading)
+    marks.refuse_unseen(f"the exchange of {drawn}")
     caption = (
-        f"The exchange of {scope} in {net.plan.owner} for a photo of {size[0]}×{size[1]} px: each of {len(branches)} "
-        f"outputs is ReLU of a sum over {len(branches)} paths, one from every branch.{marks.laid_over}"
+        f"The exchange of {drawn} in {net.plan.owner} for a {photo}: each of {len(drawn.branches)} "
+        f"outputs is ReLU of a sum over {len(drawn.branches)} paths, one from every branch.{marks.laid_over}"
     )
-    steps = "; ".join(
-        f"fuse{i.branch}<-{i.source}: {marks.tip(i.name).partition(': ')[2]}"
-        for i in net.plan.select(kind="fuse_path")
-        if i.name.startswith(f"{scope}.")
-    )
-    return marks.sheet.finish(caption, f"{caption} Paths: {steps}.")
+    paths = [path for row in drawn.paths for path in row]
+    steps = "; ".join(f"{path.rpartition('.')[2]}: {marks.tip(path).partition(': ')[2]}" for path in paths)
+    return Diagram.of(marks.sheet, caption, f"{caption} Paths: {steps}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """A box on a path.
-
-    Attributes:
-        name: address of what it gives, an inner site of the path; the path itself for an identity.
-        site: the site of that name.
-        words: what it does.
-    """
+class _Operation(NamedTuple):
+    """A box on a path: address of what it gives, the path itself for an identity; its site; what it does."""
 
     name: str
     site: Site
     words: str
 
 
-def path_operations(plan: Plan, path: Site) -> tuple[Operation, ...]:
-    """Give what a fuse path does, step by step: convolution with BatchNorm and perhaps ReLU, or resampling."""
+def _operations(plan: Plan, path: Site) -> list[_Operation]:
+    """Return what a fuse path does, step by step: convolution with BatchNorm and perhaps ReLU, or resampling."""
     inner = inner_sites(plan, path.name)
     if not inner:
-        return (Operation(path.name, path, "identity"),)
-    finer = (path.source or 0) > (path.branch or 0)
-    if finer:
+        return [_Operation(path.name, path, "identity")]
+    if (path.source or 0) > (path.branch or 0):
         *convolution, resize = inner
         factor = (convolution[-1].stride or 1) // (path.stride or 1)
-        return (
-            Operation(convolution[-1].name, convolution[-1], "1×1, BN"),
-            Operation(resize.name, resize, f"nearest ×{factor}"),
-        )
-    steps = [list(step) for _, step in groupby(inner, key=lambda site: site.inner.split(".")[0])]
-    return tuple(
-        Operation(step[-1].name, step[-1], "3×3 /2, BN, ReLU" if step[-1].part == "relu" else "3×3 /2, BN")
-        for step in steps
-    )
+        last = convolution[-1]
+        return [_Operation(last.name, last, "1×1, BN"), _Operation(resize.name, resize, f"nearest ×{factor}")]
+    lasts = [list(step)[-1] for _, step in groupby(inner, key=lambda site: site.inner.split(".")[0])]
+    return [_Operation(last.name, last, "3×3 /2, BN, ReLU" if last.part == "relu" else "3×3 /2, BN") for last in lasts]
 
 
 TOP, BOTTOM, BAND_GAP = 74.0, 498.0, 6.0
@@ -123,20 +103,21 @@ CROSSING, FAN, BETWEEN, CIRCLE, RELU = 9.0, 2.6, 0.9, 1.6, 3.2
 class _ExchangeDrawing:
     """A sheet, the columns on it, and the rows."""
 
-    def __init__(self, plan: Plan, scope: str, size: tuple[int, int], theme: Theme, overlay: Overlay) -> None:
-        self.plan, self.scope, self.size, self.overlay = plan, scope, size, overlay
-        self.branches = [site for site in plan.select(kind="branch") if site.landmark.startswith(f"{scope}.")]
-        count = len(self.branches)
+    def __init__(self, plan: Plan, module: Module, size: tuple[int, int], theme: Theme, overlay: Overlay) -> None:
+        self.plan, self.scope, self.size, self.overlay = plan, module.address, size, overlay
+        self.branches = [plan.sites[name] for name in module.branches]
         self.paths = {
-            (site.branch, site.source): path_operations(plan, site)
-            for site in plan.select(kind="fuse_path", stage=self.branches[0].stage, module=self.branches[0].module)
+            (i, j): _operations(plan, plan.sites[path])
+            for i, row in enumerate(module.paths)
+            for j, path in enumerate(row)
         }
+        count = len(self.branches)
         self.two_lines = count < 4
         self.steps = max(len(operations) for operations in self.paths.values())
         self.band = (BOTTOM - TOP - (count - 1) * BAND_GAP) / count
-        self.tagged = any(f"{scope}.fuse{i}<-{j}" in overlay.names for i, j in self.paths)
+        self.tagged = not overlay.names.isdisjoint(path for row in module.paths for path in row)
         self.em, self.width, self.x = self.place_columns()
-        self.sheet = Sheet(f"{plan.owner} {scope}", theme)
+        self.sheet = Sheet(f"{plan.owner} {self.scope}", theme)
         self.marks = Marks(self.sheet, plan, size, overlay, self.em)
 
     def draw(self, title: str) -> Marks:
@@ -147,7 +128,7 @@ class _ExchangeDrawing:
         return self.marks
 
     def column_widths(self) -> dict[str, float]:
-        """Give the em that each kind of box needs."""
+        """Return the em that each kind of box needs."""
         told = [line for site in self.branches for line in facts(site, self.size)]
         values = [
             line for name in self.overlay.names if name.startswith(self.scope) for line in self.overlay.words_for(name)
@@ -162,7 +143,7 @@ class _ExchangeDrawing:
         }
 
     def place_columns(self) -> tuple[float, dict[str, float], dict[str, float]]:
-        """Give the largest font with which all columns fit, the widths of the boxes, and the columns' middles."""
+        """Return the largest font with which all columns fit, the widths of the boxes, and the columns' middles."""
         widths = self.column_widths()
         columns = [("branch", "tensor", CROSSING), *((f"step{k}", "operation", BETWEEN) for k in range(self.steps))]
         columns += [("tag", "tag", FAN), ("circle", "circle", BETWEEN), ("sum", "tensor", BETWEEN)]
@@ -176,8 +157,8 @@ class _ExchangeDrawing:
             x += (widths[kind] + gap) * em + (room - least * em if name == "branch" else 0.0)  # crossings get the rest
         return em, {kind: width * em for kind, width in widths.items()}, middles
 
-    def lines(self, operation: Operation) -> tuple[str, ...]:
-        """Give what is written in the box of an operation."""
+    def lines(self, operation: _Operation) -> tuple[str, ...]:
+        """Return what is written in the box of an operation."""
         channels, extent = facts(operation.site, self.size)
         if operation.words == "identity":
             return (operation.words,)
@@ -186,11 +167,10 @@ class _ExchangeDrawing:
         return (operation.words,) if operation.words.startswith("nearest") else (f"{operation.words}, {channels}",)
 
     def row(self, branch: int) -> float:
-        """Give the middle of a row."""
         return TOP + self.band / 2 + branch * (self.band + BAND_GAP)
 
     def path_row(self, i: int, j: int) -> float:
-        """Give the height at which the path from branch j to output i runs."""
+        """Return the height at which the path from branch j to output i runs."""
         count = len(self.branches)
         return self.row(i) + (j - (count - 1) / 2) * (self.band - 3) / count
 
@@ -234,8 +214,8 @@ class _ExchangeDrawing:
         sheet, name = self.sheet, f"{self.scope} plus {i}"
         circle = Place(self.x["circle"], self.row(i), CIRCLE * self.em, CIRCLE * self.em)
         tip = f"{self.scope}.sum{i}: the paths, added from top to bottom"
-        sheet.box(name, circle, fill=sheet.colours.page, line=colour, thickness=2.2, shape="circle", tip=tip)
-        sheet.plus(name, (circle.x, circle.y), 0.4 * self.em, colour=sheet.colours.ink, thickness=2)
+        sheet.box(name, circle, fill=sheet.colours.page, line=colour, thickness=2.2, round=True, tip=tip)
+        sheet.plus(name, (circle.x, circle.y), 0.4 * self.em, colour=sheet.colours.ink, thickness=2.0)
         return name
 
     def draw_path(self, i: int, j: int, plus: str) -> None:
@@ -255,7 +235,7 @@ class _ExchangeDrawing:
             name = operation.name if operation.name != path else f"{path} identity"
             way = (*way, *straight(at, place.left)[1:]) if at == level else straight(at, place.left)
             sheet.curve((before, name), way, colour=colour, thickness=thickness)
-            colour = site_colour(operation.site)
+            colour = resolution_colour(operation.site)
             tip = f"{path}: {operation.words}, gives {', '.join(facts(operation.site, self.size))}"
             marks.operation(name, place, self.lines(operation), colour, tip)
             before, at = name, place.right
@@ -278,10 +258,7 @@ class _ExchangeDrawing:
             ("outputs", self.x["out"]),
         ):
             sheet.text(f"{words} heading", (x, TOP - 16), words, size=size, align="center", bold=True)
-        columns: list[list[tuple[Sign, str]]] = [
-            [("box", "a tensor")],
-            [("operation", "an operation; its colour is the resolution that it gives")],
-            [("sum", "sum over the paths")],
-        ]
-        draw_legend(sheet, columns, (MARGIN + 2, BOTTOM + 22), SMALL)
-        draw_title(self.marks, title, SMALL)
+        operation = "an operation; its colour is the resolution that it gives"
+        told: list[tuple[Sign, str]] = [("box", "a tensor"), ("operation", operation), ("sum", "sum over the paths")]
+        draw_legend(sheet, [[one] for one in told], (MARGIN + 2, BOTTOM + 22))
+        draw_title(self.marks, title)

@@ -1,23 +1,25 @@
-"""Where every landmark lies on the map of the network: depth from left to right, resolution from top to bottom.
+"""Where every landmark lies on the explorer's map of the network, which reads the layout of the diagram in pixels.
 
 The page draws what this says. Lengths are CSS pixels of the map at its natural size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from hrnet_viz.canvas.network_map import Layout, Spacing, arrange, find_columns
 from hrnet_viz.network.plan import INPUT, Plan
 from hrnet_viz.sites import Site
 
 LABELS, TOP, ROW = 70.0, 30.0, 58.0
 """Room for the words left of the rows and above the columns; height of a row."""
 
-BOX, SMALL, CROSSING, GAP = (36.0, 26.0), (12.0, 18.0), 56.0, 9.0
-"""Size of a box, of a hand-over; width of an exchange; space between columns."""
+BOX, SMALL = (36.0, 26.0), (12.0, 18.0)
+"""Size of a box, and of what is handed over."""
 
-SUM, STEP = 16.0, 6.0  # diameter of a sum, and from it to what leaves it
+SPACE = Spacing(gap=9.0, transition=21.0, sum=16.0, step=6.0, crossing=56.0, widest=56.0, head=0.0, merge=9.0)
+WIDTHS = dict.fromkeys(("stem", "stage1", "branch", "incre", "final"), BOX[0]) | {"out": SMALL[0]}
 PORT = 4.0  # distance between the ends of paths at a sum
 
 
@@ -52,7 +54,7 @@ class Node:
     def outline(self) -> str:
         """Its shape as an SVG path."""
         if self.start:
-            return bend(*self.start, self.x, self.y)
+            return _bend(*self.start, self.x, self.y)
         left, right, top, bottom = _edges(self)
         if self.is_round:
             turn = f"A{self.width / 2:g} {self.height / 2:g} 0 0 1"
@@ -81,28 +83,57 @@ class NetworkLayout:
 
 
 def lay_out(plan: Plan) -> NetworkLayout:
-    """Place every landmark of a plan."""
-    writer = _Writer(plan)
-    for site in sorted((plan.sites[name] for name in plan.landmarks), key=_drawing_order):
-        writer.place(site)
-    writer.close_column()
-    nodes = {node.site.name: node for node in writer.nodes}
-    branches = 1 + max(site.branch or 0 for site in plan.select(kind="branch"))
+    """Return the place of every landmark of a plan."""
+    columns = find_columns(plan, "modules")
+    layout = arrange(columns, WIDTHS, SPACE, LABELS + SPACE.gap)
+    number = {column.scope: k for k, column in enumerate(columns)}
+    first = {column.stage: k for k, column in reversed([*enumerate(columns)])}
+    nodes = {name: _place(plan, plan.sites[name], layout, number, first) for name in plan.landmarks}
+    last = max(node.x + node.width / 2 for node in nodes.values())
+    ends = {"stem": layout.edges["stem"], "stage 1": layout.edges["stage1"]}
+    for k, column in enumerate(columns):
+        left = ends.get(f"stage {column.stage}", (layout.boxes[k][0] - SPACE.transition + SPACE.gap,))[0]
+        ends[f"stage {column.stage}"] = left, layout.outs[k][1]
+    ends["head"] = layout.edges["incre"][0], last
+    branches = len(columns[-1].module.branches)
     return NetworkLayout(
-        width=writer.right + GAP,
+        width=last + SPACE.gap,
         height=TOP + ROW * branches,
-        nodes=tuple(
-            replace(nodes[name], go=_neighbours(nodes[name], nodes), alike=_alike(nodes[name], nodes))
-            for name in plan.landmarks
-        ),
+        nodes=tuple(replace(one, go=_neighbours(one, nodes), alike=_alike(one, nodes)) for one in nodes.values()),
         lines=tuple(_lines(nodes)),
-        columns=tuple(writer.columns),
+        columns=tuple((words, left - SPACE.gap / 2, right + SPACE.gap / 2) for words, (left, right) in ends.items()),
         rows=tuple((4 * 2**branch, _row(branch)) for branch in range(branches)),
     )
 
 
-def bend(x1: float, y1: float, x2: float, y2: float) -> str:
-    """Give a curve that leaves and arrives level, as an SVG path."""
+def _place(plan: Plan, site: Site, layout: Layout, number: Mapping[str, int], first: Mapping[int, int]) -> Node:
+    row, k = _row(site.branch or 0), number.get(f"stage{site.stage}.{site.module}", -1)
+    if site.kind == "fuse_path":
+        # A little under the sum, which is drawn later, where each path has a place of its own.
+        source, paths = site.source or 0, len(plan.sites[site.feeds[0]].inputs)
+        y = row if source == site.branch else row + PORT * (source - (paths - 1) / 2)
+        return Node(site, layout.sums[k] - SPACE.sum / 2 + 2, y, start=(layout.boxes[k][1], _row(source)))
+    size = BOX
+    if site.kind == "fuse_sum" or "head.sum" in site.name:
+        x, size = layout.sums[k] if site.kind == "fuse_sum" else layout.merge, (SPACE.sum, SPACE.sum)
+    elif site.kind == "fuse_out":
+        x, size = sum(layout.outs[k]) / 2, SMALL
+    elif site.kind == "transition":
+        x, size = layout.boxes[first[(site.stage or 0) + 1]][0] - SPACE.gap - SMALL[0] / 2, SMALL
+    elif "head.down" in site.name:
+        x, row, size = layout.merge, _row((site.branch or 0) + 0.5), (SPACE.sum + 4, SPACE.sum - 2)
+    elif site.kind == "branch":
+        x = sum(layout.boxes[k]) / 2
+    else:
+        row = _row(max((site.stride or 32).bit_length() - 3, 0))  # what has no spatial extent lies in the last one
+        column = "incre" if "incre" in site.name else site.name if site.name in layout.edges else "final"
+        after = {"head.pool": 1, "logits": 2}.get(site.name, 0)
+        x = sum(layout.edges[column]) / 2 + after * (BOX[0] + SPACE.gap)
+    return Node(site, x, row, *size)
+
+
+def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
+    """Return a curve that leaves and arrives level, as an SVG path."""
     if y1 == y2 or x1 == x2:
         return f"M{x1:g} {y1:g}L{x2:g} {y2:g}"
     middle = (x1 + x2) / 2
@@ -117,104 +148,21 @@ def _edges(node: Node) -> tuple[float, float, float, float]:
     return (node.x - node.width / 2, node.x + node.width / 2, node.y - node.height / 2, node.y + node.height / 2)
 
 
-class _Writer:
-    """Walks through the landmarks in their order and moves on to the right where a new column begins."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.nodes: list[Node] = []
-        self.columns: list[tuple[str, float, float]] = []
-        self.column = ("", "")  # what stands at the left edge: words of the stage, part of it
-        self.left = self.right = LABELS
-        self.begun = LABELS
-
-    def place(self, site: Site) -> None:
-        """Place one landmark."""
-        words, part = _column(site)
-        if (words, part) != self.column:
-            if words != self.column[0]:
-                self.close_column()
-                self.begun = self.right + GAP / 2
-            self.left = self.right + GAP
-            self.column = (words, part)
-        branch = site.branch or 0
-        at_sum = self.left + BOX[0] + CROSSING
-        if site.kind == "fuse_path":
-            self.add_path(site)
-        elif site.kind == "fuse_sum":
-            self.add(site, at_sum, _row(branch), (SUM, SUM))
-        elif site.kind == "fuse_out":
-            self.add(site, at_sum + SUM + STEP, _row(branch), SMALL)
-        elif site.kind == "transition":
-            self.add(site, self.left, _row(branch), SMALL)
-        elif part == "merge":
-            down = "down" in site.name
-            size = (SUM + 4, SUM - 2) if down else (SUM, SUM)
-            self.add(site, self.left + (SUM - size[0]) / 2, _row(branch + 0.5 * down), size)
-        else:
-            self.add(site, self.left, _row(_resolution(site)), BOX)
-
-    def add(self, site: Site, left: float, y: float, size: tuple[float, float]) -> None:
-        """Add a box by its left edge and the height of its middle."""
-        self.nodes.append(Node(site, left + size[0] / 2, y, *size))
-        self.right = max(self.right, left + size[0])
-
-    def add_path(self, site: Site) -> None:
-        """Add a path from the right edge of its branch to the left of its sum, where it has a place of its own."""
-        source, target = site.source or 0, site.branch or 0
-        paths = len(self.plan.sites[site.feeds[0]].inputs)
-        start = (self.left + BOX[0], _row(source))
-        x = self.left + BOX[0] + CROSSING + 2  # a little under the sum, which is drawn later
-        y = _row(target) if source == target else _row(target) + PORT * (source - (paths - 1) / 2)
-        self.nodes.append(Node(site, x, y, start=start))
-
-    def close_column(self) -> None:
-        """Remember the words of the stage that ends here."""
-        if self.column[0]:
-            self.columns.append((self.column[0], self.begun, self.right + GAP / 2))
-
-
-def _resolution(site: Site) -> int:
-    """Give the row of a site: 0 for stride 4; what has no spatial extent lies in the last one."""
-    return max((site.stride or 32).bit_length() - 3, 0)
-
-
-def _drawing_order(site: Site) -> int:
-    """Keep the order of the plan, except in the head: first what widens the streams, then what merges them."""
-    words, part = _column(site)
-    return {"incre": 1, "merge": 2}.get(part, 3) if words == "head" else 0
-
-
-def _column(site: Site) -> tuple[str, str]:
-    """Give the stage that a landmark is drawn under, and the part of it that has a column of its own."""
-    if site.kind == "transition":
-        return f"stage {(site.stage or 0) + 1}", "transition"
-    if site.stage == 1:
-        return "stage 1", ""
-    if site.stage is not None:
-        return f"stage {site.stage}", str(site.module)
-    if site.kind == "stem":
-        return "stem", ""
-    if "incre" in site.name:
-        return "head", "incre"
-    return "head", "merge" if "down" in site.name or "sum" in site.name else site.name
-
-
-def _lines(nodes: dict[str, Node]) -> Iterator[tuple[str, str, str]]:
+def _lines(nodes: Mapping[str, Node]) -> Iterator[tuple[str, str, str]]:
     """Yield what joins two boxes; within the merging column of the head it runs downwards."""
     for node in nodes.values():
         for source in (nodes[name] for name in node.site.inputs if name != INPUT):
             if node.start or source.start:
                 continue
-            if abs(source.x - node.x) < SUM:
-                line = bend(source.x, _edges(source)[3], node.x, _edges(node)[2])
+            if abs(source.x - node.x) < SPACE.sum:
+                line = _bend(source.x, _edges(source)[3], node.x, _edges(node)[2])
             else:
-                line = bend(_edges(source)[1], source.y, _edges(node)[0], node.y)
+                line = _bend(_edges(source)[1], source.y, _edges(node)[0], node.y)
             yield line, source.site.name, node.site.name
 
 
-def _alike(node: Node, nodes: dict[str, Node]) -> tuple[str, ...]:
-    """Give the same thing at all resolutions; for a path, the branches of its module."""
+def _alike(node: Node, nodes: Mapping[str, Node]) -> tuple[str, ...]:
+    """Return the same thing at all resolutions; for a path, the branches of its module."""
     site = node.site
     if site.kind == "head" and site.branch is not None:
         return tuple(name for name in nodes if name[:-1] == site.name[:-1])
@@ -224,8 +172,8 @@ def _alike(node: Node, nodes: dict[str, Node]) -> tuple[str, ...]:
     return tuple(name for name, one in nodes.items() if (one.site.kind, one.site.stage, one.site.module) == same)
 
 
-def _neighbours(node: Node, nodes: dict[str, Node]) -> tuple[str, str, str, str]:
-    """Say where the arrow keys lead: along the stream, and to the same thing of the next resolution."""
+def _neighbours(node: Node, nodes: Mapping[str, Node]) -> tuple[str, str, str, str]:
+    """Return where the arrow keys lead: along the stream, and to the same thing of the next resolution."""
     site = node.site
     row = sorted((one for one in nodes.values() if one.y == node.y and _on_stream(one)), key=lambda one: one.x)
     left = [one.site.name for one in row if one.x < node.x][-1:] or [name for name in site.inputs[:1] if name in nodes]
@@ -240,13 +188,13 @@ def _on_stream(node: Node) -> bool:
     return node.site.kind != "fuse_path" or node.site.source == node.site.branch
 
 
-def _beside(node: Node, nodes: dict[str, Node], step: int) -> Iterator[str]:
+def _beside(node: Node, nodes: Mapping[str, Node], step: int) -> Iterator[str]:
     """Yield what lies above (step -1) or below (1): the next path of a sum, the same thing one resolution on."""
     site = node.site
     if site.kind == "fuse_path":
         same = [other.site for other in nodes.values() if other.site.feeds == site.feeds]
         yield from (other.name for other in same if other.source == (site.source or 0) + step)
-    elif node.site.kind == "head" and site.branch is not None and "incre" not in site.name:
+    elif site.kind == "head" and site.branch is not None and "incre" not in site.name:
         merge = sorted((other for other in nodes.values() if other.x == node.x), key=lambda other: step * other.y)
         yield from (other.site.name for other in merge if step * other.y > step * node.y)
     else:

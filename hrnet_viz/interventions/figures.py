@@ -32,7 +32,7 @@ from hrnet_viz.interventions.sweep_table import Effect, Sweep
 from hrnet_viz.sites import SiteError, parse, quote, split_channels
 
 if TYPE_CHECKING:
-    from hrnet_viz.canvas.shapes import Diagram
+    from hrnet_viz.canvas.diagram import Diagram
     from hrnet_viz.interventions.ablation import Ablation
     from hrnet_viz.network.net import HRNet
 

@@ -46,7 +46,7 @@ def test_a_dot_on_path_comes_before_the_replacement(monkeypatch, program):
     real = program("real", "echo drawn")
     monkeypatch.setenv("PATH", str(real.parent))
     assert find_dot()[0] == str(real)
-    assert run_dot(GRAPH, "svg") == b"drawn\n"
+    assert run_dot(GRAPH) == b"drawn\n"
 
 
 def test_the_variable_comes_before_everything(monkeypatch, program):
@@ -90,10 +90,10 @@ def test_one_that_cannot_draw_gives_way_to_the_next(bare_machine, monkeypatch, p
     broken, works = program("broken", "echo no png here >&2; exit 1"), program("works", "echo drawn")
     monkeypatch.setenv(dot.VARIABLE, str(broken))
     monkeypatch.setenv("PATH", str(works.parent))
-    assert run_dot(GRAPH, "png") == b"drawn\n"
+    assert run_dot(GRAPH) == b"drawn\n"
 
 
 def test_if_none_can_draw_the_last_complaint_is_told(bare_machine, monkeypatch, program):
     monkeypatch.setenv("PATH", str(program("broken", "echo no png here >&2; exit 1").parent))
-    with pytest.raises(RuntimeError, match=r"could not draw this graph.*-Tpng.*no png here"):
-        run_dot(GRAPH, "png")
+    with pytest.raises(RuntimeError, match=r"could not draw this graph.*-Tplain.*no png here"):
+        run_dot(GRAPH)

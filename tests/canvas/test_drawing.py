@@ -11,9 +11,10 @@ from PIL import Image
 
 from hrnet_viz import SiteError, hrnet
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, contrast
+from hrnet_viz.canvas.diagram import Diagram
 from hrnet_viz.canvas.network_drawing import network_diagram
-from hrnet_viz.canvas.network_map import THICKEST, THINNEST, number_text, read_values
-from hrnet_viz.canvas.shapes import Diagram, text_width
+from hrnet_viz.canvas.overlay import THICKEST, THINNEST, number_text, read_values
+from hrnet_viz.canvas.shapes import text_width
 from hrnet_viz.exchanges.diagram import exchange_diagram
 from hrnet_viz.network.variants import VARIANTS
 from scripts.readme_diagrams import main
@@ -72,21 +73,20 @@ def written(attributes):
 # ---- the source --------------------------------------------------------------------------------------------------
 
 
-def test_source_of_modules(small, golden_text):
-    golden_text("diagram_small_v1_modules", network_diagram(small).source)
-
-
-def test_source_of_stages_in_the_dark(w18, golden_text):
-    golden_text("diagram_w18_stages_dark", network_diagram(w18, detail="stages", size=(160, 256), theme="dark").source)
-
-
-def test_source_of_an_exchange(w18, golden_text):
-    golden_text("diagram_w18_exchange", exchange_diagram(w18, "stage4.1").source)
-
-
-def test_source_with_values(small, golden_text):
+def test_it_looks_as_it_did(small, w18, golden_figure):
     values = {site.name: (site.channels - 60) / 40 for site in small.sites(stage=3)}
-    golden_text("diagram_small_v1_values", network_diagram(small, values=values, name="channels").source)
+    golden_figure("network_diagram", network_diagram(small, values=values, name="channels", theme="dark").png(dpi=60))
+    golden_figure("exchange_diagram", exchange_diagram(w18, "stage4.1", theme="dark").png(dpi=60))
+
+
+def test_graphviz_draws_the_source_with_every_place_pinned(small):
+    drawn = network_diagram(small)
+    assert (drawn.dot.engine, drawn.dot.source) == ("neato", drawn.source)
+    places = {name: drawn.places[name] for name in nodes(drawn) if name in drawn.places}
+    assert len(places) > 30
+    for name, place in places.items():
+        x, y = map(float, nodes(drawn)[name]["pos"].split(","))
+        assert (x, 540 - y) == pytest.approx((place.x, place.y), abs=0.01), name
 
 
 def test_a_variant_name_draws_what_its_net_draws(w18):
