@@ -49,18 +49,11 @@ def channel_grid(
     width_in: float = WIDTH,
     theme: Theme | None = None,
 ) -> Picture:
-    """Draw the maps of one site as a grid of channels.
+    """Draw the maps of one site of a photo as a grid of channels; "stage3.1.out0[3,5]" names some of its channels.
 
-    Args:
-        trace: the trace.
-        site: a site with spatial extent; "stage3.1.out0[3,5]" for some of its channels.
-        index: number of the photo in the trace.
-        sort: order of the channels: "index", or the greatest "mean", "max" or "energy" (mean square) first.
-        scale: "map": each map uses all colours, the number above it says how far its colours reach; "site": one scale
-            for all, so that brightness can be compared.
-        most: draw at most so many channels; the caption says what became of the others.
-        width_in: width of the picture in inches.
-        theme: "light" or "dark"; the default theme if None.
+    ``sort`` puts the channels with the greatest "mean", "max" or "energy" (mean square) first. With ``scale="map"``
+    each map uses all colours and the number above it says how far they reach; with "site" all share one scale, so that
+    brightness can be compared. At most ``most`` channels are drawn; the caption says what became of the others.
 
     Raises:
         SiteError: no such site, or one that the trace did not keep.
@@ -169,10 +162,10 @@ RING = "#ff8c00"  # seen on dark and on bright cells
 def point_answers(
     pixels: ArrayLike, place: tuple[float, float], answers: Mapping[str, ArrayLike], *, theme: Theme | None = None
 ) -> Picture:
-    """Draw a scene with its point circled, and for each net the probability of each cell.
+    """Draw a scene (H, W, 3) uint8 with its point circled, and for each net the probability of each cell.
 
     Args:
-        pixels: the scene, (H, W, 3) uint8.
+        pixels: the scene.
         place: row and column of the point in px.
         answers: name of a net -> probabilities (h, w) of its cells, which cover the scene.
         theme: "light" or "dark"; the default theme if None.

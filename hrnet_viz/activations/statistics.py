@@ -68,9 +68,7 @@ class Statistics:
 def statistics(trace: Trace, sites: str | Site | Iterable[str | Site] | None = None) -> Statistics:
     """Compute energy, sparsity and dead channels per site, over all photos of a trace together.
 
-    Args:
-        trace: the trace.
-        sites: addresses or patterns; by default every landmark that the trace kept and whose values are rectified.
+    Sites are addresses or patterns; by default every landmark that the trace kept and whose values are rectified.
 
     Raises:
         SiteError: an address that names no site, or one that the trace did not keep.

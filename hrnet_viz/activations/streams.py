@@ -46,14 +46,9 @@ def branch_maps(
 ) -> Picture:
     """Draw all branches of a module side by side: above at the size of the photo, below cell for cell.
 
-    Args:
-        trace: the trace.
-        module: "stage3.1"; any site of the module names it too.
-        index: number of the photo in the trace.
-        after: "branches" draws what the parallel branches put out, "exchange" what the exchange makes of it.
-        show: "energy" for what all channels do together at each place, "strongest" for the channel with the greatest
-            mean square, or the number of a channel.
-        theme: "light" or "dark"; the default theme if None.
+    Any site of the module names it, too. After the "branches" are the maps that the parallel branches put out, after
+    the "exchange" what it makes of them. ``show`` is "energy" for what all channels do together at each place,
+    "strongest" for the channel with the greatest mean square, or the number of a channel.
 
     Raises:
         SiteError: no such module, or a site that the trace did not keep.
@@ -103,12 +98,7 @@ def branch_life(
 ) -> Picture:
     """Draw one stream through the net: where it starts, the output of every module, and what the head makes of it.
 
-    Args:
-        trace: the trace.
-        branch: 0 to 3, 0 is the highest resolution.
-        index: number of the photo in the trace.
-        show: "energy", "strongest" or the number of a channel, as in ``branch_maps``.
-        theme: "light" or "dark"; the default theme if None.
+    ``show`` is "energy", "strongest" or the number of a channel, as in ``branch_maps``.
 
     Raises:
         SiteError: a site that the trace did not keep.

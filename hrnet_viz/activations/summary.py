@@ -34,10 +34,6 @@ PANELS: dict[str, tuple[str, Callable[[SiteStatistics], float]]] = {
 def activation_summary(statistics: Statistics, *, theme: Theme | None = None) -> Picture:
     """Draw energy, sparsity and dead channels over the depth, a line per branch in its colour.
 
-    Args:
-        statistics: what ``hv.activations.statistics(trace)`` returned.
-        theme: "light" or "dark"; the default theme if None.
-
     Raises:
         ValueError: statistics of no site at all.
     """

@@ -37,16 +37,9 @@ def matrices_picture(
     label: str,
     theme: Theme | None = None,
 ) -> Picture:
-    """Draw a matrix per module, with a number in every cell and one scale for all.
+    """Draw a matrix (I, J) per module, row i the output, column j the branch, with its numbers and one scale for all.
 
-    Args:
-        matrices: module -> (I, J); row i is the output, column j the branch.
-        signed: use the signed colours.
-        limit: upper end of the scale; the largest value if None.
-        title: a few words for the top.
-        caption: a sentence or two for below.
-        label: what the numbers are, with their unit.
-        theme: "light" or "dark"; the default theme if None.
+    ``limit`` is the upper end of the scale, the largest value if None; ``label`` says what the numbers are.
 
     Raises:
         ValueError: no matrix.
@@ -106,13 +99,7 @@ def _name_branches(axes: Axes, size: tuple[int, int], cell: float, ink: str) -> 
 
 
 def number_cells(image: AxesImage, matrix: Floats, greatest: float) -> None:
-    """Write into every cell of a map its number, all with the same decimals: ".94", "−.01", "0".
-
-    Args:
-        image: what ``show_map`` returned for the matrix.
-        matrix: the numbers.
-        greatest: the largest number; it says how many decimals.
-    """
+    """Write its number into every cell of a matrix that was drawn, with the decimals that the greatest one needs."""
     fills: Any = image.to_rgba(matrix)
     fault = theme_colours(theme_of(image.axes)).fault
     for (i, j), value in np.ndenumerate(matrix):

@@ -15,7 +15,7 @@ from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 from PIL import Image
 
-from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour
+from hrnet_viz.canvas.colours import HEAD_COLOUR, branch_colour
 from hrnet_viz.canvas.painting import colour_bar, map_limits, outline, short, show_map
 from hrnet_viz.canvas.style import CSS_PIXELS, LARGE, MARGIN, NORMAL, SHARPNESS, SMALL, WIDTH, Picture
 from hrnet_viz.photos.photo import Photo
@@ -23,11 +23,11 @@ from hrnet_viz.sites import Site, quote, read_integer
 from hrnet_viz.tracing import Trace
 
 Floats: TypeAlias = NDArray[np.float64]
-Order = Literal["index", "mean", "max", "energy"]
+Order: TypeAlias = Literal["index", "mean", "max", "energy"]
 ORDERS: tuple[Order, ...] = ("index", "mean", "max", "energy")
 Show: TypeAlias = int | Literal["energy", "strongest"]
 SIGNED_KINDS = ("fuse_path", "fuse_sum", "logits")
-PHOTO_COLOURS = 128
+DEAD = "dead"
 
 WORDS, ONE_LINE = 0.4, 0.21  # in, two lines above a map, and one
 LINE = 0.17  # in, of words below it
@@ -41,13 +41,11 @@ class Panel:
 
     Attributes:
         values: (H, W) of a map, (H, W, 3) of a picture, None for a picture that there is not.
-        heading: what it is, usually the address of a site.
-        detail: a second line.
-        note, below: words at the right of the heading, and below the map.
+        heading, detail, note, below: words above it in bold, on a second line, at the right of the first, below it.
         signed: draw it in the signed colours.
         colour: of its frame; None draws none around a map, a thin grey one around a picture.
         limits: ends of its colours; by default 0 and the greatest value, symmetric if signed.
-        bar: where its scale is drawn: "below", "beside", or "" for nowhere.
+        bar: where its scale is drawn.
         name: label of its axes; the heading if "".
     """
 
@@ -68,13 +66,13 @@ class Panel:
         return np.asarray(self.values)
 
     @property
-    def words(self) -> float:
-        """Height of the words above the map, in inches."""
+    def above(self) -> float:
+        """Height of its words, in inches."""
         return WORDS if self.detail else ONE_LINE if self.heading else 0.0
 
     @property
     def under(self) -> float:
-        """Height of what stands below the map, in inches."""
+        """Height of what stands below it, in inches."""
         return BAR if self.bar == "below" else 0.07 + LINE * (1 + self.below.count("\n")) if self.below else 0.0
 
     @property
@@ -88,14 +86,9 @@ class Panel:
     def draw(self, picture: Picture, left: float, top: float, size: tuple[float, float], words: float = 0) -> AxesImage:
         """Draw it at a place in inches: its words from ``top`` on, the map of this size below them, then its scale.
 
-        Args:
-            picture: where.
-            left: left edge.
-            top: upper edge of the words.
-            size: width and height of the map.
-            words: height of the words; their own if 0.
+        The words are ``words`` inches high, or as high as they need to be if 0.
         """
-        (wide, high), words, label = size, words or self.words, self.name or self.heading
+        (wide, high), words, label = size, words or self.above, self.name or self.heading
         narrow = len(self.heading) > wide * 10 or words < ONE_LINE
         picture.write(left, top, self.heading, fontsize=SMALL if narrow else NORMAL, fontweight="bold")
         picture.note(left, top + 0.18, self.detail)
@@ -126,8 +119,6 @@ class Panel:
         return image
 
 
-DEAD = "dead"
-
 Row: TypeAlias = Sequence["Panel | str | None"]
 """Panels from left to right; a sign between two of them, such as "+", or None for an empty place."""
 
@@ -137,40 +128,25 @@ def panel_grid(
     size: tuple[float, float],
     pitch: float,
     *,
-    theme: Theme | None,
-    title: str,
-    caption: str,
-    alt: str,
-    accent: str | None = None,
     width: float = WIDTH,
     row_gap: float = ROW_GAP,
     words: float = 0,
     foot: float = 0,
+    **options: Any,
 ) -> tuple[Picture, list[AxesImage]]:
-    """Draw rows of panels; return the picture, and the image of each panel in order.
+    """Draw rows of panels, and return the picture and the image of each panel in order.
 
-    Args:
-        rows: what to draw.
-        size: width and height of every map in inches.
-        pitch: inches from the left edge of a panel to that of the next.
-        theme: "light" or "dark"; the default theme if None.
-        title: a few words for the top.
-        caption: a sentence or two for below.
-        alt: the text alternative.
-        accent: colour of a mark before the title.
-        width: of the picture, in inches.
-        row_gap: inches between rows.
-        words: inches above each map; what its words need if 0.
-        foot: inches left free below the rows.
+    All is in inches: ``size`` is that of every map, ``pitch`` the way from one panel to the next, ``words`` the room
+    above each map (what its words need if 0), ``foot`` what is left free below the rows. Options are a ``Picture``'s.
     """
     heights = [
-        max((words or panel.words) + size[1] + panel.under for panel in row if isinstance(panel, Panel)) for row in rows
+        max((words or panel.above) + size[1] + panel.under for panel in row if isinstance(panel, Panel)) for row in rows
     ]
     height = sum(heights) + row_gap * (len(rows) - 1) + foot
     images, top = [], 0.0
-    with Picture(width, height, theme, title=title, caption=caption, alt=alt, accent=accent) as picture:
+    with Picture(width, height, **options) as picture:
         for row, tall in zip(rows, heights, strict=True):
-            left, above = MARGIN, words or max(panel.words for panel in row if isinstance(panel, Panel))
+            left, above = MARGIN, words or max(panel.above for panel in row if isinstance(panel, Panel))
             for item in row:
                 if isinstance(item, str):
                     draw_sign(picture, left - (pitch - size[0]) / 2, top + above + size[1] / 2, item)
@@ -202,12 +178,7 @@ def in_pixels(image: AxesImage, height: int, width: int) -> Axes:
 
 
 def fit_cells(room_in: tuple[float, float], cells: tuple[int, ...]) -> tuple[float, float]:
-    """Return the largest (width, height) in inches in a room at which each cell is as many whole file pixels.
-
-    Args:
-        room_in: (width, height) in inches.
-        cells: (rows, columns), as in an array's shape.
-    """
+    """Return the largest (width, height) in a room, in inches, at which all cells are as many whole file pixels."""
     pixels = CSS_PIXELS * SHARPNESS
     rows, columns = cells[:2]
     each = min(room_in[0] * pixels / columns, room_in[1] * pixels / rows)
@@ -250,9 +221,9 @@ class SiteMaps:
 
     @property
     def cell(self) -> str:
-        """What one cell covers, for a caption."""
+        """What one cell covers, "one cell per 4 × 4 photo pixels"."""
         stride = self.site.stride
-        return "one cell per photo pixel" if stride == 1 else f"one cell per {stride} × {stride} photo pixels"
+        return f"one cell per {'photo pixel' if stride == 1 else f'{stride} × {stride} photo pixels'}"
 
     @property
     def colour(self) -> str:
@@ -289,11 +260,7 @@ class SiteMaps:
         return number
 
     def choose(self, show: Show) -> tuple[Floats, str]:
-        """Return one map, and which it is: "all channels", "channel 7".
-
-        Args:
-            show: "energy" for what all channels do together at each place (root of their mean square), "strongest" for
-                the channel with the greatest mean square, or the number of a channel.
+        """Return the energy, the strongest channel (greatest mean square) or one by its number, and which it is.
 
         Raises:
             IndexError: the site has no such channel.
@@ -371,7 +338,7 @@ def photo_panel(trace: Trace, index: int = 0, *, sized: bool = True) -> Panel:
     return Panel(thin_colours(pixels), "what the net sees", detail, name="photo")
 
 
-def thin_colours(pixels: NDArray[np.uint8], colours: int = PHOTO_COLOURS) -> NDArray[np.uint8]:
+def thin_colours(pixels: NDArray[np.uint8], colours: int = 128) -> NDArray[np.uint8]:
     """Draw a photo in few colours, dithered, so that a whole picture with a photo in it still fits into one palette."""
     image = Image.fromarray(pixels)
     # The refining rounds keep the green of a small eye, dithering keeps a smooth wall smooth.

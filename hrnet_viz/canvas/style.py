@@ -149,16 +149,11 @@ def _settings(theme: Theme) -> dict[str, Any]:
 
 
 class Picture(Figure):
-    """A matplotlib figure that knows its theme, caption and text alternative, and shows itself in a notebook.
+    """A matplotlib figure that knows its theme, title, caption and text alternative, and shows itself in a notebook.
 
     It is made without pyplot, so nothing holds on to it. As a context manager it draws in its own theme, whatever the
     user's matplotlib settings are.
     """
-
-    theme: Theme
-    title: str
-    caption: str
-    alt: str
 
     def __init__(
         self,
@@ -172,18 +167,11 @@ class Picture(Figure):
         accent: str | None = None,
         constrained: bool = False,
     ) -> None:
-        """Make an empty page.
+        """Make an empty page; the height in inches is that of the drawing, title and caption are added to it.
 
-        Args:
-            width_in: width in inches.
-            height_in: height of the drawing in inches; title and caption are added to it.
-            theme: "light" or "dark"; the default theme if None.
-            title: a few words for the top.
-            caption: a sentence or two for below.
-            alt: the text alternative, with the facts that a reader of the picture would see.
-            accent: colour of a mark before the title: that of the branch that the picture is about.
-            constrained: let matplotlib arrange ``add_subplot`` axes in the drawing (title and caption stay clear).
-                Without it, place axes with ``picture.inches``.
+        An accent is the colour of a mark before the title: that of the branch that the picture is about. With
+        ``constrained`` matplotlib arranges ``add_subplot`` axes in the drawing (title and caption stay clear); without
+        it, place axes with ``picture.inches``.
 
         Raises:
             ValueError: no such theme.

@@ -87,19 +87,13 @@ class Contributions(SiteMap[Tensor]):
 
 
 def contributions(net: HRNet, photos: Photos, target: Wishes = None, *, sites: Sites = EXCHANGE) -> Contributions:
-    """Compute gradient x value at every path: how much of the score comes through it, to first order.
+    """Compute gradient x value at every path and sum, or at other sites: what each adds to the score, to first order.
 
     For score y and path P_j into the sum S the contribution is the sum over all elements of dy/dP_j * P_j. As the paths
     are simply added, dy/dP_j = dy/dS, and so the contributions of the paths of one output add up to that of their sum.
     Minus the contribution is what setting the path to zero is expected to do to the score;
-    ``hv.interventions.first_order`` compares this with what it does.
-
-    Args:
-        net: the net.
-        photos: a photo, several, a tensor, or a trace of them. A trace with grad=True is used as it is; another one is
-            run again.
-        target: what the score is: None for the top class, a class by name or index, or whatever ``hv.cam`` takes.
-        sites: what to read: every path and sum, or any other sites.
+    ``hv.interventions.first_order`` compares this with what it does. A trace with grad=True is used as it is; another
+    one is run again. A target is None for the top class, or whatever ``hv.cam`` takes.
 
     Raises:
         SiteError: an address that names no site.

@@ -36,16 +36,10 @@ CAPTIONS = {
 def share_matrices(
     shares: Shares, measure: str = "energy", *, index: int | None = None, theme: Theme | None = None
 ) -> Picture:
-    """Draw a measure of every path of every exchange.
-
-    Args:
-        shares: what ``hv.exchanges.shares`` returned.
-        measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
-        index: number of the photo; the mean over all of them if None.
-        theme: "light" or "dark"; the default theme if None.
+    """Draw a measure of every path of every exchange, for one photo or the mean over all of them.
 
     Raises:
-        ValueError: no such measure.
+        ValueError: no such measure; there are "energy", "projection", "cosine", "decided", "opened" and "closed".
         IndexError: no such photo.
     """
     every = shares.matrices(measure)
@@ -64,12 +58,7 @@ def share_matrices(
 def contribution_matrices(
     contributions: Contributions, *, index: int | None = None, theme: Theme | None = None
 ) -> Picture:
-    """Draw what every path of every exchange contributes to the score.
-
-    Args:
-        contributions: what ``hv.exchanges.contributions`` returned, for all paths.
-        index: number of the photo; the mean over all of them if None.
-        theme: "light" or "dark"; the default theme if None.
+    """Draw what every path of every exchange contributes to the score, for one photo or the mean over all of them.
 
     Raises:
         ValueError: a path of a module is missing.
@@ -93,18 +82,11 @@ def contribution_matrices(
 def share_maps(
     shares: Shares, site: str | Site, measure: str = "decided", *, index: int = 0, theme: Theme | None = None
 ) -> Picture:
-    """Draw a measure of every path into one sum, place by place over all channels, on one scale.
-
-    Args:
-        shares: what ``hv.exchanges.shares`` returned.
-        site: the fuse sum.
-        measure: "energy", "projection", "cosine", "decided", "opened" or "closed".
-        index: number of the photo.
-        theme: "light" or "dark"; the default theme if None.
+    """Draw a measure of every path into one fuse sum, place by place over all channels, on one scale.
 
     Raises:
         SiteError: a site that is none of the sums.
-        ValueError: no such measure.
+        ValueError: no such measure; see ``share_matrices``.
         IndexError: no such photo.
     """
     total, signed = shares[site], measure in SIGNED_MEASURES

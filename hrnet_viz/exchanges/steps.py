@@ -60,15 +60,9 @@ def exchange_steps(
 ) -> Picture:
     """Draw one exchange unit: every path, the sum as it grows, the sum before ReLU, and the output after it.
 
-    All maps have the same unit, since they are added up, and share one scale, symmetric about 0.
-
-    Args:
-        trace: the trace; it must hold the paths, the sum and the output.
-        site: a fuse sum, "stage3.1.sum0"; the output and each of the paths name it too. "stage3.1.sum0[3]" names the
-            channel as well.
-        index: number of the photo in the trace.
-        channel: which channel; by default the one with the greatest mean square after ReLU.
-        theme: "light" or "dark"; the default theme if None.
+    All maps have the same unit, since they are added up, and share one scale, symmetric about 0. The output and each of
+    the paths name the sum "stage3.1.sum0", too; "stage3.1.sum0[3]" names the channel as well, which is by default the
+    one with the greatest mean square after ReLU.
 
     Raises:
         SiteError: no such site, or one that the trace did not keep.

@@ -29,13 +29,9 @@ SIDES = {"l": "left", "c": "center", "r": "right", "t": "top", "b": "bottom"}
 
 
 def head_choices(choices: Sequence[HeadChoice], *, theme: Theme | None = None) -> Picture:
-    """Draw which streams each head reads, what it makes of them, and what comes out.
+    """Draw which streams each of ``hv.heads.choices`` reads, what it makes of them, and what comes out.
 
     A block is as high as its map has rows, and as wide as the root of the number of its channels.
-
-    Args:
-        choices: what ``hv.heads.choices`` returned.
-        theme: "light" or "dark"; the default theme if None.
     """
     panel = HEADING + BODY + FOOT
     with Picture(

@@ -39,16 +39,10 @@ NAMES = 1.5  # in, room for the names of classes
 
 
 def head_steps(trace: Trace, *, index: int = 0, most: int = 5, theme: Theme | None = None) -> Picture:
-    """Draw the classification head step by step, to the classes that it answers with.
+    """Draw the classification head step by step, to the ``most`` leading classes that it answers with.
 
     Every map shows all channels of a site together (the root of their mean square). What is added up in one row has one
     unit and shares one scale.
-
-    Args:
-        trace: the trace; it must hold the sites of the head.
-        index: number of the photo in the trace.
-        most: how many classes to list.
-        theme: "light" or "dark"; the default theme if None.
 
     Raises:
         SiteError: a site that the trace did not keep, or a net with another head.

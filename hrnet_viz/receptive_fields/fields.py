@@ -111,14 +111,10 @@ class ReceptiveField:
         return first + period * COARSEST, last + period * COARSEST
 
     def box(self, cell: tuple[int, int] | None, size: tuple[int, int]) -> Box:
-        """Return the smallest rectangle of a photo of any size that holds everything a cell is computed from.
-
-        Args:
-            cell: row and column of the cell; None for the one in the middle.
-            size: height and width of the photo as the net sees it.
+        """Return the smallest rectangle with all that a cell (row, column), by default the middle one, is made of.
 
         Raises:
-            ValueError: a cell that the site does not have for such photos.
+            ValueError: a cell that the site does not have for photos of this size (height, width) as the net sees them.
         """
         size = check_size(size)
         if self.stride is None:
@@ -135,11 +131,8 @@ class ReceptiveField:
 def theoretical(net: HRNet, site: str | Site, *, exchanges: int | None = None) -> ReceptiveField:
     """Compute size, stride and place of a site's receptive field over all paths that lead to it.
 
-    Args:
-        net: the net.
-        site: any site.
-        exchanges: how many exchanges are kept: 0, 1 (the last), 3 (the last of each stage) or all; None for all. One
-            that is taken away keeps its identity paths; transitions and head stay.
+    Of the exchanges 0, 1 (the last), 3 (the last of each stage) or all are kept. One that is taken away keeps its
+    identity paths; transitions and head stay.
 
     Raises:
         SiteError: an address that names no site.
@@ -290,16 +283,10 @@ def effective(
     channel: int | None = None,
     exchanges: int | None = None,
 ) -> EffectiveField:
-    """Compute how strongly each pixel of a photo moves one cell of a site.
+    """Compute how strongly each pixel of a photo moves one cell of a site; shares of several photos are averaged.
 
-    Args:
-        net: the net.
-        photos: a photo, several (their shares are averaged), a tensor, or a trace.
-        site: any site; "stage3.1.out0[3]" names the channel as well.
-        cell: row and column, by default the one in the middle. A site without places has none.
-        channel: whose gradient is taken. None stands for the cell's strength, the Euclidean norm over its channels:
-            a mere sum would let channels cancel.
-        exchanges: how many exchanges are kept: 0, 1 (the last), 3 (the last of each stage) or all; None for all.
+    The cell (row, column) is by default the one in the middle. Without a channel its strength is meant, the Euclidean
+    norm over its channels: a mere sum would let channels cancel. Exchanges are kept as in ``theoretical``.
 
     Raises:
         SiteError: an address that names no site.

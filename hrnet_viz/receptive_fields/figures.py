@@ -28,10 +28,7 @@ def receptive_field_maps(
 ) -> Picture:
     """Draw receptive fields side by side on the photo, each with the cell that it belongs to.
 
-    Args:
-        fields: what ``hv.receptive_fields.effective`` returned, for several sites, cells, or exchanges kept.
-        photo: the photo as the net sees it, ``net.preparation.picture(photo)``; a grey page if None.
-        theme: "light" or "dark"; the default theme if None.
+    The photo is drawn as the net sees it, ``net.preparation.picture(photo)``; without one the page is grey.
 
     Raises:
         ValueError: no field, or fields and a photo of different sizes.
