@@ -139,13 +139,13 @@ def trace(
     x = prepare(net, photo if isinstance(photo, Tensor) else photos)
     names = dict.fromkeys(place.site.name for place in net.plan.places("landmarks" if sites is None else sites))
 
-    measured: dict[int, Tensor] = {}
-    few = len(names) <= len(net.plan.landmarks)
+    norms: dict[str, Tensor] = {}
+    measured = names if len(names) <= len(net.plan.landmarks) else names.keys() & net.plan.landmarks
 
-    def store(value: Tensor) -> Tensor:
+    def store(name: str, value: Tensor) -> Tensor:
         value = value.to(device=store_device, dtype=store_dtype)
-        if few:
-            measured[id(value)] = torch.linalg.vector_norm(value.detach())  # now, while the processor has it at hand
+        if name in measured:
+            norms[name] = torch.linalg.vector_norm(value.detach())  # now, while the processor has it at hand
         return value
 
     check_forward(net, net.plan.called, HRNet)
@@ -155,8 +155,7 @@ def trace(
         elif x.is_inference():
             x = x.clone().requires_grad_(grad)
         kept = run(net, x, keep=names, store=store)
-    chosen = kept if few else {name: kept[name] for name in net.plan.landmarks if name in kept}
-    numbers = measure_numbers(chosen, measured) | measure_numbers({INPUT: x})
+    numbers = measure_numbers({name: kept[name] for name in norms}, norms) | measure_numbers({INPUT: x})
     return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, numbers), net.preparation)
 
 

@@ -115,20 +115,20 @@ def take_fingerprint(net: nn.Module, numbers: Mapping[str, tuple[float, int]] | 
 
 @torch.no_grad()
 def measure_numbers(
-    tensors: Mapping[str, Tensor], norms: Mapping[int, Tensor] | None = None
+    tensors: Mapping[str, Tensor], norms: Mapping[str, Tensor] | None = None
 ) -> dict[str, tuple[float, int]]:
     """Return the norm of each tensor, and a check sum of a sample: other signs or places leave the norm as it is.
 
     Args:
         tensors: site -> tensor; what has no numbers (on the meta device) is left out.
-        norms: id of a tensor -> its norm, where it is known already.
+        norms: site -> norm of its tensor, where it is known already.
     """
     real = {name: value for name, value in tensors.items() if not value.is_meta and value.is_floating_point()}
     if not real:
         return {}
     known = norms or {}
     found = [
-        known[id(value)] if id(value) in known else torch.linalg.vector_norm(value.detach()) for value in real.values()
+        known[name] if name in known else torch.linalg.vector_norm(value.detach()) for name, value in real.items()
     ]
     samples = [_sample(value.detach()) for value in real.values()]
     picked = torch.cat(samples).cpu()

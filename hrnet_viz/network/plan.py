@@ -238,11 +238,13 @@ class Plan:
             SiteError: an address that is none, or a pattern that matches nothing.
         """
         several = [wanted] if isinstance(wanted, (str, Site)) or not isinstance(wanted, Iterable) else wanted
-        chosen: dict[str, dict[Place, None]] = {}
+        chosen: dict[str, dict[tuple[int, ...] | None, Place]] = {}  # by channels: the hash of a place is a slow one
         for item in several:
             text, channels = _split(item)
-            if text in {"landmarks", "all"}:
-                names: Iterable[str] = self.landmarks if text == "landmarks" else self.sites
+            if text in self.sites:
+                names: Iterable[str] = [text]
+            elif text in {"landmarks", "all"}:
+                names = self.landmarks if text == "landmarks" else self.sites
             elif channels is not None and is_pattern(text) and match(str(item), self.sites):
                 raise SiteError(
                     f"{quote(str(item))} can't be read: brackets hold channels, not a choice of digits. Use ?."
@@ -252,8 +254,9 @@ class Plan:
             else:
                 names = [self.resolve(text)]
             for name in names:
-                chosen.setdefault(name, {})[choose_channels(self.sites[name], channels)] = None
-        return tuple(place for name in self.sites if name in chosen for place in chosen[name])
+                place = choose_channels(self.sites[name], channels)
+                chosen.setdefault(name, {})[place.channels] = place
+        return tuple(place for name in self.sites if name in chosen for place in chosen[name].values())
 
     def names(self, wanted: str | Site | Iterable[str | Site]) -> tuple[str, ...]:
         """Give the addresses of the whole sites that a request stands for, in plan order; see ``places``.
