@@ -127,9 +127,7 @@ def measure_numbers(
     if not real:
         return {}
     known = norms or {}
-    found = [
-        known[name] if name in known else torch.linalg.vector_norm(value.detach()) for name, value in real.items()
-    ]
+    found = [known[name] if name in known else torch.linalg.vector_norm(value.detach()) for name, value in real.items()]
     samples = [_sample(value.detach()) for value in real.values()]
     picked = torch.cat(samples).cpu()
     exact = (picked if picked.dtype == torch.float64 else picked.float()).numpy()  # which holds half types to the bit
