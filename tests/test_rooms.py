@@ -1,5 +1,7 @@
 """Rooms are spoken of by name: each public name works and says what it is; naming one stays light."""
 
+import inspect
+import re
 import subprocess
 import sys
 
@@ -17,6 +19,17 @@ def test_every_name_is_there_and_is_explained(room):
         value = getattr(room, name)
         assert value.__doc__ or not callable(value), f"{room.__name__}.{name} has no docstring"
         assert name in dir(room)
+
+
+@pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
+def test_a_wrong_result_is_refused_in_a_sentence_by_every_function_that_takes_one(room):
+    ours = {name for one in ROOMS.values() for name in one.__all__ if isinstance(getattr(one, name), type)}
+    ours |= {"Plan", "Statistics"}  # which are no public names, but what public functions return
+    for name, function in inspect.getmembers(room, inspect.isfunction):
+        first = next(iter(inspect.signature(function).parameters.values()), None)
+        if name in room.__all__ and first and ours & {*re.findall(r"\w+", str(first.annotation))}:
+            with pytest.raises(TypeError, match=rf"^{name} takes .* first, but an? object was given\. "):
+                function(object())
 
 
 @pytest.mark.parametrize("room", ROOMS.values(), ids=ROOMS)
