@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hrnet_viz.files import end_quietly_in_pipes, place, whole
 
 if TYPE_CHECKING:
+    from hrnet_viz.interventions.edits import Edit
     from hrnet_viz.network.net import HRNet
     from hrnet_viz.photos.photo import Photo
 
@@ -56,19 +57,24 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = add(_predict, "what a net answers to photos")
     explore = add(_explore, "write the explorer of a photo as one HTML file, and open it in the browser")
-    for command, number in ((predict, "+"), (explore, None)):
-        command.add_argument("photo", nargs=number, help="a file, or the name of a sample: cat")
+    sweep = add(_sweep, "edit one thing of a net after the other, for many photos")
+    for command in (predict, explore, sweep):
         command.add_argument("--net", default="teaching", help="what hv.load takes: teaching, hrnet_w18, a checkpoint")
         command.add_argument("--name", help="variant of a checkpoint, such as hrnet_w18, where its file does not tell")
+    predict.add_argument("photo", nargs="+", help="files, or names of samples: cat")
     predict.add_argument("--top", type=whole(1), default=3, help="how many answers to list")
+    explore.add_argument("photo", help="a file, or the name of a sample: cat")
     explore.add_argument("--out", type=place(ending=".html"), help="file to write; PHOTO.html if not told")
     explore.add_argument("--no-open", action="store_true", help="do not open the browser")
-
-    from hrnet_viz.interventions.command import describe_sweep, run_sweep
-
-    sweep = commands.add_parser("sweep", help="edit one thing of a net after the other, for many photos")
-    sweep.set_defaults(run=run_sweep)
-    describe_sweep(sweep)
+    sweep.add_argument("--photos", nargs="+", required=True, help="a folder, or photos")
+    sweep.add_argument("--over", nargs="+", default=["fuse_paths"], help="fuse_paths, branches, modules, or sites")
+    sweep.add_argument("--edit", default="zero", help="zero, mean, noise, patch, or a factor")
+    sweep.add_argument("--target", help="a class, by number if it has no name; by default each photo's own top class")
+    sweep.add_argument("--of", nargs="+", help="a folder or photos, for --edit mean and noise; one photo for patch")
+    sweep.add_argument("--seed", type=int, default=0, help="for --edit noise")
+    sweep.add_argument("--batch", type=int, help="most edits of a pass")
+    sweep.add_argument("--out", type=Path, required=True, help="CSV file to write and to go on from")
+    sweep.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser
 
 
@@ -125,6 +131,67 @@ def _explore(given: argparse.Namespace) -> None:
     print(saved := with_photo.save(out))
     if not given.no_open:
         webbrowser.open(saved.absolute().as_uri())
+
+
+def _sweep(given: argparse.Namespace) -> int:
+    from hrnet_viz.interventions.sweep import sweep
+
+    left_out: list[str] = []
+    edit = _read_edit(given, left_out)
+    result = sweep(
+        _net(given),
+        given.photos[0] if len(given.photos) == 1 else given.photos,
+        given.over[0] if len(given.over) == 1 else given.over,
+        edit,
+        target=given.target,
+        batch=given.batch,
+        save=given.out,
+        progress=not given.quiet,
+    )
+    sys.stdout.write(f"{result!r} -> {given.out}\n")
+    left_out += [f"{name}: {reason}" for name, reason in result.unreadable]
+    sys.stderr.writelines(f"Left out: {line}\n" for line in left_out)
+    if not result.finished:
+        sys.stderr.write("Interrupted. The same command goes on from here.\n")
+        return INTERRUPTED
+    return 1 if left_out else 0
+
+
+def _read_edit(given: argparse.Namespace, left_out: list[str]) -> Edit:
+    from hrnet_viz.interventions.edits import Mean, Noise, Patch
+
+    photos: Any = _read_photos(given.of, left_out)
+    if given.edit == "patch":
+        if photos is None or len(photos) != 1:
+            raise ValueError("--edit patch takes the values of one other photo. Give it: --of PHOTO.")
+        return Patch(photos[0])
+    if given.edit in ("mean", "noise"):
+        return Mean(photos) if given.edit == "mean" else Noise(given.seed, photos)
+    try:
+        return float(given.edit)
+    except ValueError:
+        edit: str = given.edit
+        return edit
+
+
+def _read_photos(given: Sequence[str] | None, left_out: list[str]) -> list[Photo] | None:
+    """Return the photos named and all of the folders named; what can't be read is left out."""
+    from hrnet_viz.interventions.sweep_photos import find_files
+    from hrnet_viz.photos.decode import read_image
+    from hrnet_viz.photos.photo import PhotoError
+
+    if given is None:
+        return None
+    found = []
+    for path in (Path(one).expanduser() for one in given):
+        for file in map(path.joinpath, find_files(path)) if path.is_dir() else [path]:
+            try:
+                found.append(read_image(file))
+            except PhotoError as error:
+                left_out.append(f"{file.name} of --of: {error}")
+    if not found:
+        raise ValueError(f"No photo of --of could be read. {left_out[0]}")
+    return found
 
 
 def _net(given: argparse.Namespace) -> HRNet:

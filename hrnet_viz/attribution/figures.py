@@ -7,7 +7,7 @@ from math import ceil
 from textwrap import wrap
 from typing import Literal
 
-from hrnet_viz.activations.streams import find_stream
+from hrnet_viz.activations.maps import find_stream
 from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams, Enlarge
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.attribution.tiles import (

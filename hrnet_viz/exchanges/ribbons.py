@@ -26,7 +26,7 @@ from hrnet_viz.canvas.style import (
     theme_colours,
 )
 from hrnet_viz.exchanges.contributions import Contributions
-from hrnet_viz.exchanges.matrices import CAPTIONS, TITLES
+from hrnet_viz.exchanges.figures import CAPTIONS, TITLES
 from hrnet_viz.exchanges.shares import Shares
 
 WIDTH, HEIGHT = 10.0, 4.5  # in

@@ -71,13 +71,13 @@ def _draw_maps(scene: Scene) -> Picture:
 
 
 def _draw_head(scene: Scene) -> Picture:
-    from hrnet_viz.heads.steps import head_steps
+    from hrnet_viz.heads.figures import head_steps
 
     return head_steps(scene.trace, **scene.options)
 
 
 def _draw_branches(scene: Scene) -> Picture:
-    from hrnet_viz.activations.streams import branch_maps
+    from hrnet_viz.activations.maps import branch_maps
 
     total = nearest_sum(scene.trace.plan, scene.site)
     show = scene.choices["channel"] if scene.choices["show"] == "channel" else scene.choices["show"]
@@ -86,7 +86,7 @@ def _draw_branches(scene: Scene) -> Picture:
 
 
 def _draw_exchange(scene: Scene) -> Picture:
-    from hrnet_viz.exchanges.steps import exchange_steps
+    from hrnet_viz.exchanges.figures import exchange_steps
 
     total = nearest_sum(scene.trace.plan, scene.site)
     channel = min(scene.choices["channel"], total.channels - 1)

@@ -1,15 +1,35 @@
-"""Four ways to read the same four streams: V1, V2, V2p and the classification head, in one picture."""
+"""The four published heads in one picture, and the classification head step by step."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR, Theme, tint
-from hrnet_viz.canvas.style import LARGE, MARGIN, SMALL, WIDTH, Picture
+from hrnet_viz.canvas.painting import map_limits, outline, short
+from hrnet_viz.canvas.panels import (
+    ONE_LINE,
+    Floats,
+    Panel,
+    Row,
+    SiteMaps,
+    check_index,
+    draw_arrow,
+    fit_cells,
+    name_photo,
+    name_range,
+    panel_grid,
+    photo_panel,
+    read_maps,
+)
+from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, WIDTH, Picture
+from hrnet_viz.predictions import Prediction, read_predictions
+from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:
     from hrnet_viz.heads.tables import HeadChoice, Shape
@@ -41,7 +61,7 @@ def head_choices(choices: Sequence[HeadChoice], *, theme: Theme | None = None) -
         title="Four ways to read the same four streams",
         caption="Shapes are channels × rows × columns: a block is as high as its map has rows, and as wide as the root "
         "of the number of its channels. Dashed streams are not read.",
-        alt=" ".join(map(_describe, choices)),
+        alt=" ".join(map(_describe_choice, choices)),
     ) as picture:
         axes = picture.inches(0, 0, WIDTH, 2 * panel, label="heads")
         axes.set(xlim=(0, WIDTH), ylim=(2 * panel, 0))
@@ -199,10 +219,142 @@ def _words(shape: Shape) -> str:
     return words if len(words) <= ROOMY else words.replace(" ", "")
 
 
-def _describe(choice: HeadChoice) -> str:
+def _describe_choice(choice: HeadChoice) -> str:
     branches = "all four streams" if len(choice.reads) > 1 else f"branch {choice.reads[0]} only"
     outputs = ", ".join(map(_words, choice.outputs))
     return (
         f"{choice.name} ({choice.task}) reads {branches}: {', '.join(choice.steps)}; out come {outputs}; "
         f"{choice.count.parameters:,} parameters."
+    )
+
+
+LARGEST = 0.9  # in, of a map in each direction
+SIGN = 0.24  # in, between maps
+ROW_GAP = 0.12  # in
+STEP = 0.4  # in, room for an arrow between steps
+BAR_ROOM = 0.46  # in, for an upright bar with its numbers
+POOL_ROWS = 16
+NAMES = 1.5  # in, room for the names of classes
+
+
+def head_steps(trace: Trace, *, index: int = 0, most: int = 5, theme: Theme | None = None) -> Picture:
+    """Draw the classification head step by step, to the ``most`` leading classes that it answers with.
+
+    Every map shows all channels of a site together (the root of their mean square). What is added up in one row has one
+    unit and shares one scale.
+
+    Raises:
+        SiteError: a site that the trace did not keep, or a net with another head.
+        IndexError: the trace has no such photo.
+    """
+    index = check_index(index, len(trace.input))
+    added = [[read_maps(trace, "head.incre0", index)]]
+    for b in (1, 2, 3):
+        names = (f"head.incre{b}", f"head.down{b - 1}", f"head.sum{b}")
+        added.append([read_maps(trace, name, index) for name in names])
+    final = read_maps(trace, "head.final", index)
+    pool: Floats = trace["head.pool"][index].detach().cpu().double().numpy()
+    prediction = read_predictions(trace)[index]
+    answers = _read_answers(prediction, most)
+    size = wide, high = fit_cells((LARGEST, LARGEST), added[0][0].energy.shape)
+    column, tall = wide + SIGN, ONE_LINE + high + ROW_GAP
+    rows: list[Row] = [[photo_panel(trace, index, sized=False), None, *_row(added[0])], *map(_row, added[1:])]
+    picture, _ = panel_grid(
+        rows,
+        size,
+        column,
+        row_gap=ROW_GAP,
+        words=ONE_LINE,
+        foot=0.05,
+        theme=theme,
+        title="The head: four resolutions become one answer",
+        caption=_caption(prediction, added),
+        alt=_describe_steps(added, pool, answers, name_photo(trace.photos, index)),
+    )
+    with picture:
+        for b in range(3):  # the running sum goes down into the next resolution
+            start = (MARGIN + 2 * column - 0.02, b * tall + ONE_LINE + high + 0.02)
+            draw_arrow(picture, start, (MARGIN + column + wide + 0.03, (b + 1) * tall + ONE_LINE - 0.02))
+        left, top = MARGIN + 3 * column + 0.3 + STEP, 3 * tall
+        middle = top + ONE_LINE + high / 2
+        draw_arrow(picture, (left - STEP + 0.04, middle), (left - 0.06, middle))
+        _panel(final, map_limits(final.energy, signed=False), scaled=True).draw(picture, left, top, size)
+        pooled = left + wide + BAR_ROOM + STEP
+        draw_arrow(picture, (pooled - STEP + 0.04, middle), (pooled - 0.06, middle))
+        _draw_pool(picture, pool, (pooled, top), (WIDTH - MARGIN - pooled, high))
+        draw_arrow(picture, (pooled + 0.5, top - 0.08), (pooled + 0.5, top - 0.36))
+        _draw_answers(picture, answers, left, (WIDTH - MARGIN - left, top - 0.42))
+    return picture
+
+
+def _panel(maps: SiteMaps, limits: tuple[float, float], *, scaled: bool) -> Panel:
+    bar: Literal["beside", ""] = "beside" if scaled else ""
+    return Panel(maps.energy, maps.site.name, colour=maps.colour, limits=limits, bar=bar)
+
+
+def _row(row: Sequence[SiteMaps]) -> list[Panel | str | None]:
+    """Return the panels of what is added up at one resolution, on one scale, with the signs between them."""
+    limits = map_limits([one.energy for one in row], signed=False)
+    panels = [_panel(one, limits, scaled=one is row[-1]) for one in row]
+    return [panels[0], "+", panels[1], "=", panels[2]] if len(row) > 1 else [*panels]
+
+
+def _draw_pool(picture: Picture, pool: Floats, place: tuple[float, float], size: tuple[float, float]) -> None:
+    """Draw the pooled numbers as a strip of cells, one per channel."""
+    cells = pool.reshape(POOL_ROWS if len(pool) % POOL_ROWS == 0 else 1, -1)
+    wide, high = fit_cells((size[0] - 0.74, size[0]), cells.shape)
+    words = f"{len(pool)} numbers: the mean of each map of head.final"
+    panel = Panel(
+        cells, "head.pool", below=words, colour=HEAD_COLOUR, limits=(min(pool.min(), 0), pool.max()), bar="beside"
+    )
+    panel.draw(picture, *place, (wide, min(high, size[1] * 0.62)))
+
+
+def _draw_answers(
+    picture: Picture, answers: Sequence[tuple[str, float, float]], left: float, size: tuple[float, float]
+) -> None:
+    """Draw the leading classes, (name, logit, probability), as bars of probability."""
+    picture.write(left, 0, "logits", fontsize=NORMAL, fontweight="bold")
+    picture.note(left + NAMES, 0, "probability (softmax over all classes)")
+    axes = picture.inches(left + NAMES, 0.24, size[0] - NAMES - 0.62, size[1] - 0.24, label="classes")
+    places = range(len(answers))
+    axes.barh(places, [1.0] * len(answers), height=0.62, color=tint(HEAD_COLOUR, picture.theme, 0.16))
+    axes.barh(places, [probability for _, _, probability in answers], height=0.62, color=HEAD_COLOUR)
+    axes.set(xlim=(0, 1), ylim=(len(answers) - 0.5, -0.5), xticks=[])
+    outline(axes, None)
+    for place, (_, _, probability) in enumerate(answers):
+        axes.annotate(f"{probability:.1%}", (1, place), (6, 0), textcoords="offset points", va="center")
+    labels = [f"{textwrap.shorten(name, 17, placeholder='…')}\nlogit {short(logit)}" for name, logit, _ in answers]
+    axes.set_yticks(places, labels, fontsize=NORMAL, color=picture.colours.ink)
+    axes.tick_params(axis="y", length=0)
+
+
+def _read_answers(prediction: Prediction, most: int) -> list[tuple[str, float, float]]:
+    order = torch.sort(prediction.logits, descending=True, stable=True).indices[:most].tolist()
+    logits, probabilities = prediction.logits.tolist(), prediction.probabilities.tolist()
+    return [(prediction.name(i).replace("_", " "), logits[i], probabilities[i]) for i in order]
+
+
+def _caption(prediction: Prediction, added: Sequence[Sequence[SiteMaps]]) -> str:
+    *most, last = (str(row[0].site.channels) for row in added)
+    caption = (
+        f"Each branch is widened to {', '.join(most)} or {last} channels; each sum meets the next one. A map shows all "
+        "channels together (root of their mean square); the maps of a row share a scale."
+    )
+    if prediction.classes and prediction.photo is not None and not prediction.is_known():
+        caption += (
+            f" None of the {len(prediction.classes)} trained classes is called “{prediction.photo.name}”: if the photo "
+            "shows something else, the net can only name what looks most like it."
+        )
+    return caption
+
+
+def _describe_steps(
+    added: Sequence[Sequence[SiteMaps]], pool: Floats, answers: Sequence[tuple[str, float, float]], photo: str
+) -> str:
+    sums = "; ".join(f"{row[-1].site.name} {row[-1].size}, {name_range(row[-1].energy)}" for row in added)
+    leading = ", ".join(f"{name} {probability:.1%} (logit {short(logit)})" for name, logit, probability in answers)
+    return (
+        f"The classification head step by step for {photo}. Running sums: {sums}. Pooled: {len(pool)} numbers, "
+        f"{name_range(pool)}. Leading classes: {leading}."
     )

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from hrnet_viz.network.variants import Variant, find_variant
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.weights.card import read_card
 from hrnet_viz.weights.fetch import obtain
 from hrnet_viz.weights.fit import fit
 from hrnet_viz.weights.keys import OWN, Flavour, canonicalise
 from hrnet_viz.weights.published import Published, find_published, load_imagenet_classes, name_all
 from hrnet_viz.weights.reading import Checkpoint, read_checkpoint, suggest_files
-from hrnet_viz.weights.report import WeightsError
+from hrnet_viz.weights.report import WeightsError, read_card
 
 IMAGENET_EVALUATION = Preparation(fit="crop")
 OUTPUTS = 1000  # of all published weights

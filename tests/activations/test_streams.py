@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import hrnet_viz as hv
-from hrnet_viz.activations.streams import branch_life, branch_maps, find_stream
+from hrnet_viz.activations.maps import branch_life, branch_maps, find_stream
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, STEM_COLOUR
 from hrnet_viz.canvas.panels import photo_panel, thin_colours
 from hrnet_viz.sites import SiteError

@@ -3,12 +3,11 @@
 import pytest
 import torch
 
-from hrnet_viz.activations.maps import channel_grid
+from hrnet_viz.activations.maps import branch_life, branch_maps, channel_grid
 from hrnet_viz.activations.statistics import statistics
-from hrnet_viz.activations.streams import branch_life, branch_maps
 from hrnet_viz.activations.summary import activation_summary
-from hrnet_viz.exchanges.steps import exchange_steps
-from hrnet_viz.heads.steps import head_steps
+from hrnet_viz.exchanges.figures import exchange_steps
+from hrnet_viz.heads.figures import head_steps
 from tests.nets.made_trace import complain_about_words, made_trace
 
 FIGURES = {

@@ -13,7 +13,7 @@ from hrnet_viz.canvas.colours import BRANCH_COLOURS
 from hrnet_viz.canvas.matrices import _break_lines, _write
 from hrnet_viz.canvas.painting import short
 from hrnet_viz.exchanges.contributions import contributions
-from hrnet_viz.exchanges.matrices import contribution_matrices, share_maps, share_matrices
+from hrnet_viz.exchanges.figures import contribution_matrices, share_maps, share_matrices
 from hrnet_viz.exchanges.ribbons import exchange_ribbons
 from tests.nets.made_trace import axes_called, complain_about_words, made_trace, numbers_of
 from tests.nets.trained_like import photos, trained_like

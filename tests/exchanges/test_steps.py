@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
-from hrnet_viz.exchanges.steps import exchange_steps, read_unit
+from hrnet_viz.exchanges.figures import exchange_steps, read_unit
 from hrnet_viz.sites import SiteError
 from tests.nets.made_trace import axes_called, made_trace, numbers_of, words_of
 

@@ -5,8 +5,7 @@ from itertools import combinations
 import pytest
 
 import hrnet_viz as hv
-from hrnet_viz.explorer.description import STATE, describe_net
-from hrnet_viz.explorer.layout import lay_out
+from hrnet_viz.explorer.description import STATE, describe_net, lay_out
 
 
 @pytest.fixture(scope="module", params=["hrnet_w18_small_v1", "hrnet_w18"])

@@ -6,7 +6,7 @@ import torch
 
 from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR
 from hrnet_viz.canvas.painting import short
-from hrnet_viz.heads.steps import head_steps
+from hrnet_viz.heads.figures import head_steps
 from hrnet_viz.sites import SiteError
 from tests.nets.made_trace import CLASSES, axes_called, made_trace, numbers_of, words_of
 
