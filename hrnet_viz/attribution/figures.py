@@ -27,8 +27,10 @@ from hrnet_viz.attribution.tiles import (
     share_limit,
     title_of,
 )
+from hrnet_viz.canvas.colours import Theme, theme_colours
+from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import draw_arrow
-from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, short, theme_colours
+from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, Picture
 from hrnet_viz.sites import Site, quote
 
 WIDTH = 10.0  # in
@@ -91,7 +93,7 @@ def cam_grid(
     tall = high + RANGE_WORDS + ROW_GAP
     rows = 1 + max(site.branch or 0 for site in sites)
     words = {"branch": "after the branches", "fuse_sum": "before the ReLU", "fuse_out": "after the exchange"}[kind]
-    with new_picture(
+    with Picture(
         WIDTH,
         HEAD + rows * tall - ROW_GAP,
         theme,
@@ -164,7 +166,7 @@ def cam_classes(
     tall = high + RANGE_WORDS + ROW_GAP
     targets = [cams.targets[sample] for cams in several]
     title = " · ".join(f"“{target}”" for target in targets)
-    with new_picture(
+    with Picture(
         WIDTH,
         HEAD + len(several) * tall - ROW_GAP + LEGEND,
         theme,
@@ -234,7 +236,7 @@ def cam_depth(
     size = wide, high = fit_tile(cams, min((WIDTH - 2 * MARGIN) / across - arrow, TALLEST))
     pitch = (WIDTH - 2 * MARGIN - wide) / max(across - 1, 1)
     tall = HEAD + high + RANGE_WORDS + ROW_GAP
-    with new_picture(
+    with Picture(
         WIDTH,
         down * tall - ROW_GAP + LEGEND,
         theme,
@@ -305,7 +307,7 @@ def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme:
     tall = CHAIN_HEAD + high + RANGE_WORDS + CHAIN_ROW_GAP
     start = MARGIN + CHAIN_LABELS
     column = wide + SIGN
-    with new_picture(
+    with Picture(
         WIDTH,
         4 * tall - CHAIN_ROW_GAP,
         theme,

@@ -21,8 +21,10 @@ from PIL import Image
 
 from hrnet_viz.attribution.cams import SCORE_PER_PHOTO, Cams, Enlarge, upsample
 from hrnet_viz.attribution.methods import NAMES
+from hrnet_viz.canvas.colours import SIGNED, Theme, theme_colours
+from hrnet_viz.canvas.painting import outline, short
 from hrnet_viz.canvas.panels import Floats, count, site_colour, thin_colours
-from hrnet_viz.canvas.style import SIGNED, SMALL, Picture, Theme, outline, short, theme_colours
+from hrnet_viz.canvas.style import SMALL, Picture
 from hrnet_viz.sites import Site
 
 STEPS = 12  # of colour on each side of zero, and

@@ -11,9 +11,10 @@ from hrnet_viz.attribution.covering import AverageDrop, Curves
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.attribution.pointing import Pointing, write_verdict
 from hrnet_viz.attribution.truth_table import Interval
-from hrnet_viz.canvas.colours import HEAD_COLOUR, branch_colour
+from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour, theme_colours
+from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import count
-from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture, Theme, new_picture, short, theme_colours
+from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture
 from hrnet_viz.sites import SiteError, parse
 
 WIDTH = 10.0  # in
@@ -124,7 +125,7 @@ def deletion_curves(several: Sequence[Curves], *, theme: Theme | None = None) ->
     sites = list(dict.fromkeys(one.site for one in several))
     gains = "; ".join(f"{NAMES[one.method]} at {one.site} {one.gain}" for one in several)
     kind = several[0].kind.capitalize()
-    with new_picture(
+    with Picture(
         WIDTH,
         3.0,
         theme,
@@ -168,7 +169,7 @@ def sanity_curves(sanity: Sanity, *, theme: Theme | None = None) -> Picture:
     levels = (AS_GIVEN, *sanity.levels)
     across = min(len(sanity.methods), 3)
     down = ceil(len(sanity.methods) / across)
-    with new_picture(
+    with Picture(
         WIDTH,
         3.0 * down + 0.3,
         theme,
@@ -216,7 +217,7 @@ def _dots_figure(panels: Sequence[_Panel], *, title: str, caption: str, theme: T
     high = len(first.methods) * block
     tall = ABOVE + high + BELOW
     wide = (WIDTH - 2 * MARGIN - NAMES_WIDTH - GAP * (across - 1) - 0.15) / across
-    with new_picture(
+    with Picture(
         WIDTH, down * tall + 0.24, theme, title=title, caption=caption, alt=_describe_dots(panels, title)
     ) as picture:
         for number, panel in enumerate(panels):

@@ -32,49 +32,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from numpy.typing import NDArray
 
-from hrnet_viz.canvas.colours import (
-    BRANCH_COLOURS,
-    HEAD_COLOUR,
-    SEQUENTIAL,
-    SIGNED,
-    STEM_COLOUR,
-    Theme,
-    ThemeColours,
-    branch_colour,
-    contrast,
-    ink_on,
-    lookup_table,
-    mix,
-    theme_colours,
-    tint,
-)
-from hrnet_viz.canvas.painting import colour_bar, encode_png, map_limits, outline, short, show_map
-
-__all__ = [
-    "BRANCH_COLOURS",
-    "HEAD_COLOUR",
-    "SEQUENTIAL",
-    "SIGNED",
-    "STEM_COLOUR",
-    "Picture",
-    "Theme",
-    "branch_colour",
-    "colour_bar",
-    "contrast",
-    "default_theme",
-    "ink_on",
-    "lookup_table",
-    "map_limits",
-    "mix",
-    "new_picture",
-    "outline",
-    "short",
-    "show_map",
-    "theme_colours",
-    "tint",
-    "use_theme",
-    "wrap",
-]
+from hrnet_viz.canvas.colours import BRANCH_COLOURS, SEQUENTIAL, Theme, ThemeColours, theme_colours
+from hrnet_viz.canvas.painting import encode_png
 
 CSS_PIXELS = 96  # per inch: a 10 in picture is 960 px wide in a notebook, and 1920 px in its file
 SHARPNESS = 2  # file pixels per CSS pixel, so that text is crisp on a dense screen and on a projector
@@ -276,9 +235,6 @@ class Picture(Figure):
 
     def __repr__(self) -> str:
         return f"Picture({self.title or self.alt[:60]!r})"
-
-
-new_picture = Picture
 
 
 def _outrank_pyplot() -> None:

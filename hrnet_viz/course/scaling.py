@@ -18,7 +18,8 @@ import traitlets
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from hrnet_viz.canvas.style import HEAD_COLOUR, Picture, Theme, default_theme, theme_colours
+from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, theme_colours
+from hrnet_viz.canvas.style import Picture, default_theme
 from hrnet_viz.doors import Choices, guard
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.explorer.sliders import DescribedImage

@@ -10,21 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
+from hrnet_viz.canvas.colours import BRANCH_COLOURS, STEM_COLOUR, Theme, mix, theme_colours
 from hrnet_viz.canvas.matrices import average, describe_matrices, whose
+from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import Floats
-from hrnet_viz.canvas.style import (
-    BRANCH_COLOURS,
-    MARGIN,
-    NORMAL,
-    SMALL,
-    STEM_COLOUR,
-    Picture,
-    Theme,
-    mix,
-    new_picture,
-    short,
-    theme_colours,
-)
+from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture
 from hrnet_viz.exchanges.contributions import Contributions
 from hrnet_viz.exchanges.figures import CAPTIONS, TITLES
 from hrnet_viz.exchanges.shares import Shares
@@ -99,7 +89,7 @@ def exchange_ribbons(
         f"{meaning}{hatched} The colour is that of the branch that it comes from. Pale: the branches between two "
         f"exchanges, which carry no number. {source.plan.owner}, {whose(source.photos, n, index)}."
     )
-    with new_picture(
+    with Picture(
         WIDTH, HEIGHT, theme, title=title, caption=caption, alt=describe_matrices(title, found, f"number {unit}")
     ) as picture:
         inches = _draw(picture, found)

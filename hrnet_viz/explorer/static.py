@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from hrnet_viz.canvas.style import BRANCH_COLOURS, MARGIN, SMALL, Picture, new_picture, short, theme_colours
+from hrnet_viz.canvas.colours import BRANCH_COLOURS, theme_colours
+from hrnet_viz.canvas.painting import short
+from hrnet_viz.canvas.style import MARGIN, SMALL, Picture
 from hrnet_viz.explorer.answers import percent, rank, softmax
 from hrnet_viz.explorer.description import nearest_sum
 from hrnet_viz.sites import Site
@@ -110,7 +112,7 @@ def _draw_edit(scene: Scene) -> Picture:
     what = f"{scene.choices['edited']} scaled by {short(scene.choices['factor'])}"
     change = f"{labels[best]}: logit {short(before[best], 4)} to {short(after[best], 4)}, "
     change += f"probability {percent(old[best])} to {percent(new[best])}"
-    with new_picture(
+    with Picture(
         8,
         0.32 * len(shown) + 0.5,
         scene.options.get("theme"),

@@ -9,34 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour, theme_colours, tint
 from hrnet_viz.canvas.matrices import average, matrices_picture, number_cells, whose
 from hrnet_viz.canvas.network_drawing import network_diagram
-from hrnet_viz.canvas.panels import count
-from hrnet_viz.canvas.style import (
-    HEAD_COLOUR,
-    MARGIN,
-    NORMAL,
-    SMALL,
-    Picture,
-    Theme,
-    branch_colour,
-    colour_bar,
-    new_picture,
-    short,
-    show_map,
-    theme_colours,
-    tint,
-)
+from hrnet_viz.canvas.painting import colour_bar, short, show_map
+from hrnet_viz.canvas.panels import check_index, count
+from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, WIDTH, Picture
 from hrnet_viz.interventions.ablation import PairEffects
 from hrnet_viz.interventions.sweep_table import Effect, Sweep
-from hrnet_viz.sites import SiteError, parse, quote, split_channels
+from hrnet_viz.sites import Site, SiteError, parse, quote, split_channels
 
 if TYPE_CHECKING:
     from hrnet_viz.canvas.diagram import Diagram
     from hrnet_viz.interventions.ablation import Ablation
     from hrnet_viz.network.net import HRNet
 
-WIDTH = 10.0  # in
 NAMES = 2.9  # in, with the numbers
 ROW = 0.27  # in
 AXIS = 0.42  # in
@@ -122,11 +109,11 @@ def effect_bars(sweep: Sweep, *, most: int = 12, theme: Theme | None = None) -> 
     means = sweep.mean("effect")
     items = sorted(means, key=lambda item: -abs(means[item]))[:most]
     each = {item: [effect.effect for effect in sweep.effects if effect.item == item] for item in items}
-    colours_of = {effect.item: _colour(effect) for effect in sweep.effects}
+    colours_of = {effect.item: origin_colour(effect) for effect in sweep.effects}
     several = len(sweep.photos) > 1
     left_out = f" {len(means) - len(items)} smaller ones are left out." if len(means) > len(items) else ""
     high = ROW * len(items)
-    with new_picture(
+    with Picture(
         WIDTH,
         high + AXIS,
         theme,
@@ -154,11 +141,11 @@ def effect_bars(sweep: Sweep, *, most: int = 12, theme: Theme | None = None) -> 
     return picture
 
 
-def _colour(effect: Effect) -> str:
-    """Give the colour of the branch that an edited tensor comes from, which for a path is its source."""
-    if effect.item.startswith(("head.", "logits")):
-        return HEAD_COLOUR
-    return branch_colour(effect.branch if effect.source is None else effect.source)
+def origin_colour(part: Effect | Site) -> str:
+    """Return the colour of the branch that an edited tensor comes from, which for a path is its source."""
+    origin = part.branch if part.source is None else part.source
+    in_head = isinstance(part, Effect) and part.item.startswith("head.")
+    return HEAD_COLOUR if origin is None or in_head else branch_colour(origin)
 
 
 def _check(sweep: Sweep, column: str) -> None:
@@ -201,30 +188,30 @@ def _sentence(sweep: Sweep, column: str) -> str:
     return f"{words[0].upper()}{words[1:]}; without an edit the score is {short(base, 3)}."
 
 
-WIDTH_PAIR_FIGURES, HEIGHT = 10.0, 4.4  # in
+PAIRS_HEIGHT = 4.4  # in
 
 
-def pair_matrix(pairs: PairEffects, *, sample: int | None = None, theme: Theme | None = None) -> Picture:
+def pair_matrix(pairs: PairEffects, *, index: int | None = None, theme: Theme | None = None) -> Picture:
     """Draw effects alone (diagonal, framed) and what each pair adds to the sum of both (beside it) as one matrix.
 
     Args:
         pairs: what ``hv.interventions.pairs`` gave.
-        sample: number of the photo; the mean over all of them if None.
+        index: number of the photo; the mean over all of them if None.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
         IndexError: no such photo.
     """
-    alone, extra = (average(values.numpy(), sample) for values in (pairs.alone, pairs.extra))
+    alone, extra = (average(values.numpy(), index) for values in (pairs.alone, pairs.extra))
     matrix = extra + np.diag(alone)
     sites = pairs.sites
     i, j = max(combinations(range(len(sites)), 2), key=lambda pair: abs(extra[pair]))
-    words = ", ".join(dict.fromkeys(pairs.words if sample is None else (pairs.words[sample],)))
+    words = ", ".join(dict.fromkeys(pairs.words if index is None else (pairs.words[index],)))
     where = list(dict.fromkeys(site.rpartition(".")[0] for site in sites))
-    of = whose(pairs.photos, len(pairs.together), sample)
-    with new_picture(
-        WIDTH_PAIR_FIGURES,
-        HEIGHT,
+    of = whose(pairs.photos, len(pairs.together), index)
+    with Picture(
+        WIDTH,
+        PAIRS_HEIGHT,
         theme,
         title=f"What happens to “{words}” when two parts are {describe_edit(pairs.edit)}",
         caption="Diagonal (framed): effect of one alone. Beside it: effect of both minus the sum of the two alone; 0 "
@@ -249,39 +236,35 @@ def pair_matrix(pairs: PairEffects, *, sample: int | None = None, theme: Theme |
     return picture
 
 
-NAMES_CUT_FIGURES = 2.2  # in
-GAP = 0.5  # in, between the columns
-ROW_CUT_FIGURES = 0.34  # in
-ABOVE = 0.3  # in
+CUT_NAMES, CUT_ROW, GAP, ABOVE = 2.2, 0.34, 0.5, 0.3  # in
 NUMBER = 0.62  # in, that are left free at both ends for the numbers
 
 
-def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme | None = None) -> Picture:
+def cut_effects(ablations: Sequence[Ablation], *, index: int = 0, theme: Theme | None = None) -> Picture:
     """Draw what each cut did to the score: one row per part, one column per way of cutting, one scale for all.
 
     Args:
         ablations: each of one place, all of the same photo and target; the order of rows is that in which the places
             come first.
-        sample: number of the photo.
+        index: number of the photo.
         theme: "light" or "dark"; the default theme if None.
 
     Raises:
         ValueError: no ablation, one with several edits, or different targets.
         IndexError: no such photo.
     """
-    check_ablations(ablations, sample)
-    effects = {(str(one.changes[0].place), one.changes[0].label): float(one.effect[sample]) for one in ablations}
+    check_ablations(ablations, index)
+    effects = {(str(one.changes[0].place), one.changes[0].label): float(one.effect[index]) for one in ablations}
     sites = {str(one.changes[0].place): one.changes[0].place.site for one in ablations}
     ways = list(dict.fromkeys(how for _, how in effects))
     reach = max(abs(effect) for effect in effects.values()) or 1.0
-    width = 10.0
-    column = (width - NAMES_CUT_FIGURES - 2 * MARGIN - GAP * (len(ways) - 1)) / len(ways)
+    column = (WIDTH - CUT_NAMES - 2 * MARGIN - GAP * (len(ways) - 1)) / len(ways)
     spread = 1 / (1 - NUMBER / (column / 2))
-    high = ROW_CUT_FIGURES * len(sites)
-    words = ablations[0].words[sample]
-    before = float(ablations[0].base_score[sample])
-    with new_picture(
-        width,
+    high = CUT_ROW * len(sites)
+    words = ablations[0].words[index]
+    before = float(ablations[0].base_score[index])
+    with Picture(
+        WIDTH,
         ABOVE + high,
         theme,
         title=f"What a cut does to “{words}”",
@@ -291,9 +274,9 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
     ) as picture:
         colours = theme_colours(picture.theme)
         for row, name in enumerate(sites):
-            picture.write(MARGIN, ABOVE + (row + 0.5) * ROW_CUT_FIGURES, name, va="center", fontsize=NORMAL)
+            picture.write(MARGIN, ABOVE + (row + 0.5) * CUT_ROW, name, va="center", fontsize=NORMAL)
         for number, how in enumerate(ways):
-            left = MARGIN + NAMES_CUT_FIGURES + number * (column + GAP)
+            left = MARGIN + CUT_NAMES + number * (column + GAP)
             picture.write(left + column / 2, 0.04, describe_edit(how), ha="center", fontsize=SMALL, color=colours.muted)
             axes = picture.inches(left, ABOVE, column, high, label=how)
             axes.axis("off")
@@ -304,16 +287,14 @@ def cut_effects(ablations: Sequence[Ablation], *, sample: int = 0, theme: Theme 
                 if (name, how) not in effects:
                     continue
                 effect = effects[name, how]
-                branch = site.branch if site.source is None else site.source  # a path has the colour of its source
-                colour = HEAD_COLOUR if branch is None else branch_colour(branch)
-                axes.barh(row, effect, height=0.62, color=colour)
+                axes.barh(row, effect, height=0.62, color=origin_colour(site))
                 offset, side = (5, "left") if effect >= 0 else (-5, "right")
                 at: dict[str, Any] = {"textcoords": "offset points", "va": "center", "ha": side, "fontsize": SMALL}
                 axes.annotate(_signed(effect), (effect, row), (offset, 0), **at)
     return picture
 
 
-def check_ablations(ablations: Sequence[Ablation], sample: int) -> None:
+def check_ablations(ablations: Sequence[Ablation], index: int) -> None:
     """Refuse what cannot stand in one picture.
 
     Raises:
@@ -325,9 +306,8 @@ def check_ablations(ablations: Sequence[Ablation], sample: int) -> None:
     several = next((one for one in ablations if len(one.changes) != 1), None)
     if several is not None:
         raise ValueError(f"{several!r} has {len(several.changes)} edits; each row shows what one edit did alone.")
-    if not 0 <= sample < len(ablations[0].words):
-        raise IndexError(f"sample={sample} was asked for, but there are photos 0 to {len(ablations[0].words) - 1}.")
-    targets = sorted({one.words[sample] for one in ablations})
+    check_index(index, len(ablations[0].words))
+    targets = sorted({one.words[index] for one in ablations})
     if len(targets) > 1:
         raise ValueError(f"The ablations explain different targets: {', '.join(targets)}. Give all of them one target.")
 

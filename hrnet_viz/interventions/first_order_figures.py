@@ -12,26 +12,16 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 from torch import Tensor
 
+from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour, theme_colours
+from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import count
-from hrnet_viz.canvas.style import (
-    HEAD_COLOUR,
-    MARGIN,
-    NORMAL,
-    SMALL,
-    Picture,
-    Theme,
-    branch_colour,
-    new_picture,
-    short,
-    theme_colours,
-)
-from hrnet_viz.interventions.figures import describe_edit
+from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, WIDTH, Picture
+from hrnet_viz.interventions.figures import describe_edit, origin_colour
 from hrnet_viz.interventions.first_order import FirstOrder
-from hrnet_viz.sites import Site
 
-WIDTH, SIDE = 10.0, 4.6  # in
-LEFT, BELOW = 0.75, 0.55
+SIDE, LEFT, BELOW = 4.6, 0.75, 0.55  # in
 FACT, MISS = 0.24, 0.38  # in, for one of each
+CURVES = 3.6  # in
 MARKERS = {2: "^", 3: "s", 4: "o"}
 
 
@@ -48,7 +38,7 @@ def first_order_scatter(result: FirstOrder, *, misses: int = 3, theme: Theme | N
         "Predicted: gradient × what the edit changes, from one forward and one backward pass. Measured: the edit made. "
         "On the dashed line the two agree."
     )
-    with new_picture(
+    with Picture(
         WIDTH,
         SIDE + BELOW,
         theme,
@@ -84,12 +74,11 @@ def _draw_points(axes: Axes, result: FirstOrder, theme: Theme) -> None:
     axes.axhline(0, color=colours.grid, linewidth=0.8, zorder=0)
     axes.axvline(0, color=colours.grid, linewidth=0.8, zorder=0)
     for number, site in enumerate(result.places):
-        branch = _branch(site)
         axes.plot(
             result.predicted[:, number].numpy(),
             result.measured[:, number].numpy(),
             MARKERS.get(site.stage or 0, "D"),
-            color=HEAD_COLOUR if branch is None else branch_colour(branch),
+            color=origin_colour(site),
             markersize=5,
             markeredgewidth=0,
             alpha=0.75,
@@ -99,8 +88,9 @@ def _draw_points(axes: Axes, result: FirstOrder, theme: Theme) -> None:
         for stage, marker in MARKERS.items()
         if any(site.stage == stage for site in result.places)
     }
-    branches = {branch for site in result.places if (branch := _branch(site)) is not None}
-    sources = {f"from branch {branch}": ("o", branch_colour(branch)) for branch in sorted(branches)}
+    origins = [site.branch if site.source is None else site.source for site in result.places]
+    branches = sorted({branch for branch in origins if branch is not None})
+    sources = {f"from branch {branch}": ("o", branch_colour(branch)) for branch in branches}
     for where, entries in ((1.06, stages), (1.34, sources)):
         plain: dict[str, Any] = {"linestyle": "none", "markersize": 5}
         handles = [
@@ -110,11 +100,6 @@ def _draw_points(axes: Axes, result: FirstOrder, theme: Theme) -> None:
         place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (where, -0.02), "borderaxespad": 0}
         # axes.legend would replace the first one by the second
         axes.add_artist(Legend(axes, handles, list(entries), bbox_transform=axes.transAxes, **place))
-
-
-def _branch(site: Site) -> int | None:
-    """Give the branch that a tensor comes from, which for a path is its source."""
-    return site.source if site.source is not None else site.branch
 
 
 def _name_misses(axes: Axes, result: FirstOrder, misses: int, theme: Theme) -> None:
@@ -151,9 +136,6 @@ def _told(result: FirstOrder, misses: int) -> str:
     return f"Furthest off: {'; '.join(told)}." if told else ""
 
 
-WIDTH_RESPONSE_FIGURE, HEIGHT = 10.0, 3.6  # in
-
-
 def response_curves(
     factors: Sequence[float],
     logits: Tensor,
@@ -185,9 +167,9 @@ def response_curves(
             f"({len(x)}, {len(names)}) was expected."
         )
     unscaled = float(np.interp(1.0, x, values[:, target]))
-    with new_picture(
-        WIDTH_RESPONSE_FIGURE,
-        HEIGHT,
+    with Picture(
+        WIDTH,
+        CURVES,
         theme,
         title=f"{site}, from switched off to twice as strong",
         caption=f"Violet: the logit of {names[target]}. Dashed: what its gradient at factor 1 predicts. "

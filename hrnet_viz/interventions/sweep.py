@@ -48,8 +48,6 @@ ROWS = {"cpu": 8, "cuda": 64}
 PHOTOS = {"cpu": 1, "cuda": 16}
 """Photos that share a trace and its passes."""
 
-GROUPS = ("fuse_paths", "branches", "modules")
-"""The sweeps that have a name."""
 NUMBERS = ("stage", "module", "branch", "source")
 
 

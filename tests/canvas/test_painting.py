@@ -5,7 +5,7 @@ import pytest
 
 from hrnet_viz.canvas.colours import SIGNED, THEMES
 from hrnet_viz.canvas.painting import colour_bar, map_limits, short, show_map
-from hrnet_viz.canvas.style import new_picture
+from hrnet_viz.canvas.style import Picture
 from tests.nets.made_trace import numbers_of
 
 
@@ -51,7 +51,7 @@ def paint(values, theme="light", **options):
     """Draw one map over a whole picture, a file pixel per cell times 12; give the picture and its middle colours."""
     values = np.asarray(values, float)
     rows, columns = values.shape
-    with new_picture(columns / 8, rows / 8, theme) as picture:
+    with Picture(columns / 8, rows / 8, theme) as picture:
         image = show_map(picture.inches(0, 0, columns / 8, rows / 8), values, **options)
     return picture, image, picture.pixels(1)[6::12, 6::12]
 
@@ -87,7 +87,7 @@ def test_what_is_not_finite_is_shown_as_a_fault(theme):
 
 def test_several_maps_at_once_are_refused():
     with pytest.raises(ValueError, match=r"draws one map \(H, W\); this array has shape \(3, 4, 4\)"):
-        show_map(new_picture(1, 1).inches(0, 0, 1, 1), np.zeros((3, 4, 4)))
+        show_map(Picture(1, 1).inches(0, 0, 1, 1), np.zeros((3, 4, 4)))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_several_maps_at_once_are_refused():
 )
 @pytest.mark.parametrize("orientation", ["horizontal", "vertical"])
 def test_colour_bar_shows_raw_numbers(values, signed, words, orientation):
-    with new_picture(4, 4) as picture:
+    with Picture(4, 4) as picture:
         image = show_map(picture.inches(0, 0, 2, 1), values, signed=signed)
         place = (0, 2, 2, 0.1) if orientation == "horizontal" else (3, 0, 0.1, 2)
         bar = colour_bar(image, picture.inches(*place), orientation=orientation, label="value")
@@ -112,7 +112,7 @@ def test_colour_bar_shows_raw_numbers(values, signed, words, orientation):
 
 
 def test_colour_bar_takes_its_room_from_axes_in_a_constrained_layout():
-    with new_picture(4, 3, constrained=True, caption="A caption.") as picture:
+    with Picture(4, 3, constrained=True, caption="A caption.") as picture:
         image = show_map(picture.add_subplot(), [[0, 1]])
         colour_bar(image)
     picture.canvas.draw()

@@ -13,15 +13,15 @@ from PIL import Image
 
 from hrnet_viz.canvas import style
 from hrnet_viz.canvas.colours import THEMES
-from hrnet_viz.canvas.painting import encode_png
-from hrnet_viz.canvas.style import Picture, new_picture, show_map, use_theme, wrap
+from hrnet_viz.canvas.painting import encode_png, show_map
+from hrnet_viz.canvas.style import Picture, use_theme, wrap
 
 SENTENCE = "A caption that says what there is to see, in words enough to need more than one line of this picture. "
 
 
 def example(theme="light", **options):
     words = {"title": "A title", "caption": SENTENCE * 2, "alt": "Two lines cross."}
-    with new_picture(5, 2, theme, **words | options) as picture:
+    with Picture(5, 2, theme, **words | options) as picture:
         show_map(picture.inches(0.2, 0.2, 1.5, 1.5), np.arange(225.0).reshape(15, 15))
         axes = picture.inches(2.4, 0.2, 2.4, 1.3)
         axes.plot([0, 1], [0, 1])
@@ -84,17 +84,17 @@ def test_the_user_s_matplotlib_settings_change_nothing():
 
 def test_settings_end_with_the_picture_also_after_an_error():
     before = mpl.rcParams["axes.titlesize"]
-    with pytest.raises(ZeroDivisionError), new_picture(2, 2, "dark"):
+    with pytest.raises(ZeroDivisionError), Picture(2, 2, "dark"):
         1 / 0 if mpl.rcParams["text.color"] == THEMES["dark"].ink else None
     assert mpl.rcParams["axes.titlesize"] == before
 
 
 def test_default_theme_is_used_where_none_is_named():
-    assert new_picture(2, 2).theme == "light"
+    assert Picture(2, 2).theme == "light"
     use_theme("dark")
     try:
-        assert new_picture(2, 2).theme == "dark"
-        assert new_picture(2, 2, "light").theme == "light"
+        assert Picture(2, 2).theme == "dark"
+        assert Picture(2, 2, "light").theme == "light"
     finally:
         use_theme("light")
     with pytest.raises(ValueError, match="theme='sepia' was given"):
@@ -120,7 +120,7 @@ def test_lines_of_a_caption_are_as_long_as_fits_and_no_longer():
 
 
 def test_places_are_measured_from_the_top_left_in_whole_pixels():
-    picture = new_picture(4, 2, title="T")
+    picture = Picture(4, 2, title="T")
     axes = picture.inches(0.2501, 0.1003, 1, 1)
     box = axes.get_position()
     width, height = picture.get_size_inches() * 192
@@ -130,7 +130,7 @@ def test_places_are_measured_from_the_top_left_in_whole_pixels():
 
 
 def test_constrained_axes_stay_clear_of_title_and_caption():
-    with new_picture(4, 2, title="T", caption=SENTENCE, constrained=True) as picture:
+    with Picture(4, 2, title="T", caption=SENTENCE, constrained=True) as picture:
         axes = picture.add_subplot()
         axes.set_xlabel("depth")
     picture.canvas.draw()
@@ -143,8 +143,8 @@ def test_constrained_axes_stay_clear_of_title_and_caption():
 
 
 def test_dollar_signs_are_words():
-    picture = new_picture(4, 1, caption="$a$ and $b_c$", title="$x$")
-    assert picture.png() != new_picture(4, 1, caption="a and bc", title="x").png()
+    picture = Picture(4, 1, caption="$a$ and $b_c$", title="$x$")
+    assert picture.png() != Picture(4, 1, caption="a and bc", title="x").png()
     assert all(not text.get_parse_math() for text in picture.texts)
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import hrnet_viz as hv
-from hrnet_viz.canvas.style import short
+from hrnet_viz.canvas.painting import short
 from hrnet_viz.course import scaling
 from hrnet_viz.interventions.ablation import ablate
 

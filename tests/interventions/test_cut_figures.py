@@ -37,7 +37,7 @@ def bars_of(picture, how):
 def test_a_bar_is_as_long_as_the_effect_and_has_the_colour_of_its_branch(cuts):
     from matplotlib.colors import to_hex
 
-    picture = cut_effects(cuts, sample=1)
+    picture = cut_effects(cuts, index=1)
     for how, chosen in (("zero", cuts[0::2]), ("own mean", cuts[1::2])):
         bars = bars_of(picture, how)
         for row, one in enumerate(chosen):
@@ -92,7 +92,7 @@ def test_what_cannot_be_drawn_is_refused_in_words(passes, cuts):
     with pytest.raises(ValueError, match="different targets: output 0, output 1"):
         cut_effects([ablate(net, trace, "head.incre0", target=k) for k in (0, 1)])
     with pytest.raises(IndexError, match="photos 0 to 1"):
-        cut_effects(cuts, sample=2)
+        cut_effects(cuts, index=2)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

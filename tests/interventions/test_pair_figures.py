@@ -32,6 +32,6 @@ def test_several_photos_and_modules():
     picture = pair_matrix(pairs)
     assert "Mean over 2 photos." in picture.caption
     assert not complain_about_words(picture)
-    assert "Photo “dog”." in pair_matrix(pairs, sample=1).caption
+    assert "Photo “dog”." in pair_matrix(pairs, index=1).caption
     with pytest.raises(IndexError, match="photos 0 to 1"):
-        pair_matrix(pairs, sample=2)
+        pair_matrix(pairs, index=2)
