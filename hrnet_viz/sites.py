@@ -277,6 +277,19 @@ def read_integer(value: object) -> int | None:
         return None
 
 
+def check_index(index: object, photos: int) -> int:
+    """Return the number of a photo as a plain integer.
+
+    Raises:
+        IndexError: there is no such photo; the sentence has the numbers that there are.
+    """
+    number = read_integer(index)
+    if number is None or not 0 <= number < photos:
+        there = "is only photo 0" if photos == 1 else f"are photos 0 to {photos - 1}"
+        raise IndexError(f"index={quote(index)} was asked for, but there {there}.")
+    return number
+
+
 def check_whole(name: str, value: object, low: int = 1) -> int:
     """Return a whole number of any library as ``int``.
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.attribution.cams import Cams, describe_flat, join
-from hrnet_viz.attribution.methods import METHODS, list_methods
+from hrnet_viz.attribution.methods import METHODS, read_methods
 from hrnet_viz.attribution.truth_table import count_off
 from hrnet_viz.network.fingerprint import walk
 from hrnet_viz.photos.preparation import Preparation, read_photos
@@ -95,9 +95,10 @@ def cam(
         TypeError: nothing that a target can be made of.
     """
     several = not isinstance(method, str)
-    methods = list_methods(method)
-    if batch is not None:
-        result = _in_batches(net, photos, target, methods, check_whole("batch", batch), sites, relu, progress)
+    methods = read_methods(method)
+    if batch is not None or progress:
+        most = None if batch is None else check_whole("batch", batch)
+        result = _in_batches(net, photos, target, methods, most, sites=sites, relu=relu, progress=progress)
         return result if several else result[methods[0]]
     goal = read_target(net, target)
     wanted = _choose_sites(net, sites, methods)
@@ -114,17 +115,16 @@ def cam(
 
 
 def _in_batches(
-    net: HRNet, photos: Any, target: Any, methods: Sequence[str], batch: int, *options: Any
+    net: HRNet, photos: Any, target: Any, methods: Sequence[str], batch: int | None, *, progress: bool, **options: Any
 ) -> dict[str, Cams]:
-    sites, relu, progress = options
     photos = photos if isinstance(photos, Tensor) else read_photos(photos)
     if isinstance(target, list) and len(target) != len(photos):
         raise ValueError(f"{len(target)} targets were given for {len(photos)} photos; a list has one target per photo.")
     parts: dict[str, list[Cams]] = {name: [] for name in methods}
-    for start in count_off(range(0, max(len(photos), 1), batch), "maps", progress=progress):
-        part = slice(start, start + batch)
+    for start in count_off(range(0, max(len(photos), 1), batch or max(len(photos), 1)), "maps", progress=progress):
+        part = slice(start, start + batch if batch else None)
         goal = target[part] if isinstance(target, list) else target
-        for name, found in cam(net, photos[part], goal, method=list(methods), sites=sites, relu=relu).items():
+        for name, found in cam(net, photos[part], goal, method=list(methods), **options).items():
             parts[name].append(found)
     return {name: join(several) for name, several in parts.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.network.fingerprint import Fingerprint, measure_numbers
 from hrnet_viz.site_map import ReadOnly, SiteMap
-from hrnet_viz.sites import Place, Site, SiteError, quote
+from hrnet_viz.sites import Place, Site, SiteError, check_index, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
@@ -136,8 +136,12 @@ class Cams(SiteMap[Tensor]):
         return undone if isinstance(undone, tuple) else (undone,)
 
     def note(self, site: str | Site, index: int = 0) -> str:
-        """Return why a photo's map says nothing, "" where it says something."""
-        name = str(self.plan.place(site))
+        """Return why a photo's map says nothing, "" where it says something.
+
+        Raises:
+            IndexError: there is no such photo.
+        """
+        index, name = check_index(index, len(self.targets)), str(self.plan.place(site))
         return self.notes[name][index] if name in self.notes else ""
 
     def rectified(self) -> Self:
@@ -181,8 +185,13 @@ class Cams(SiteMap[Tensor]):
         return replace(self, maps=maps, scores=self.scores.cpu(), input=self.input.cpu())
 
     def photo(self, index: int) -> Self:
-        """Return the maps of one photo of the batch."""
+        """Return the maps of one photo of the batch.
+
+        Raises:
+            IndexError: there is no such photo.
+        """
         self.check()
+        index = check_index(index, len(self.targets))
         part = slice(index, index + 1)
         return replace(
             self,
@@ -272,11 +281,9 @@ def upsample(maps: Tensor, size: tuple[int, int], enlarge: Enlarge = "cells") ->
     """
     if maps.dim() != 3:
         raise ValueError(f"upsample takes maps of shape (N, h, w); this tensor has shape {tuple(maps.shape)}.")
-    if enlarge == "cells":
-        return functional.interpolate(maps[:, None], size=size, mode="nearest")[:, 0]
-    if enlarge == "bilinear":
-        return functional.interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-    raise ValueError(f"enlarge={quote(enlarge)} was given; maps are enlarged as 'cells' or 'bilinear'.")
+    if enlarge not in ("cells", "bilinear"):
+        raise ValueError(f"enlarge={quote(enlarge)} was given; maps are enlarged as 'cells' or 'bilinear'.")
+    return functional.interpolate(maps[:, None], size=size, mode="nearest" if enlarge == "cells" else enlarge)[:, 0]
 
 
 def scale_each(maps: Tensor) -> Tensor:
@@ -313,12 +320,9 @@ def merge(maps: Sequence[Tensor], by: Merge = "mean", *, scaled: bool = True, en
             "A product of signed maps has no meaning: two negative values would make a positive one. "
             "Ask for maps with relu=True, or use cams.rectified()."
         )
+    rules: dict[str, Callable[..., Tensor]] = {"mean": torch.mean, "max": torch.amax, "product": torch.prod}
+    if by not in rules:
+        raise ValueError(f"by={quote(by)} was given; maps are merged by 'mean', 'max' or 'product'.")
     size = (max(single.shape[1] for single in maps), max(single.shape[2] for single in maps))
     layers = torch.stack([upsample(scale_each(single) if scaled else single, size, enlarge) for single in maps])
-    if by == "mean":
-        return layers.mean(0)
-    if by == "max":
-        return layers.amax(0)
-    if by == "product":
-        return layers.prod(0)
-    raise ValueError(f"by={quote(by)} was given; maps are merged by 'mean', 'max' or 'product'.")
+    return rules[by](layers, 0)

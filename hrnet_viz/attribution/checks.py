@@ -26,6 +26,7 @@ from hrnet_viz.attribution.cam import cam
 from hrnet_viz.attribution.methods import read_methods
 from hrnet_viz.attribution.truth_table import Interval, TruthTable, bootstrap_mean, correlate_ranks, count_off
 from hrnet_viz.runner import Sites, run
+from hrnet_viz.sites import check_whole
 from hrnet_viz.targets import LOGITS, Target, Wishes, read_target
 from hrnet_viz.tracing import Trace, evaluating, exact, trace
 
@@ -100,7 +101,7 @@ def ablation_agreement(
     Raises:
         ValueError: more patches than cells, and as ``cam``.
     """
-    methods = read_methods(method)
+    methods, patches = read_methods(method, everywhere=True), check_whole("patches", patches)
     whole = trace(net, photos, sites=LOGITS)
     goal = read_target(net, target).pin(whole[LOGITS])
     maps = cam(net, whole.photos or whole.input, goal, method=methods, sites=sites)
@@ -108,7 +109,7 @@ def ablation_agreement(
     names = tuple(first)
     for name in names:
         cells = min(first[name].shape[1:])
-        if not 1 <= patches <= cells:
+        if patches > cells:
             raise ValueError(
                 f"patches={patches} was given, but '{name}' has {cells} cells on its shorter side for this photo. "
                 f"Give 1 to {cells}, leave the site out, or use a larger photo."
@@ -210,7 +211,7 @@ def sanity_check(
     Raises:
         ValueError: a single photo, and as ``cam``.
     """
-    methods = read_methods(method)
+    methods = read_methods(method, everywhere=True)
     kept = trace(net, photos, sites=LOGITS)
     goal = read_target(net, target).pin(kept[LOGITS])
     original = cam(net, kept.photos or kept.input, goal, method=methods, sites=sites)
@@ -259,7 +260,7 @@ def list_levels(net: HRNet) -> dict[str, tuple[str, ...]]:
 
 @torch.no_grad()
 def _randomise(modules: Iterable[nn.Module], generator: torch.Generator) -> None:
-    """Return random weights to everything inside, in place; random numbers come from the generator alone."""
+    """Draw the weights of everything inside anew, in place; random numbers come from the generator alone."""
     for module in (inner for outer in modules for inner in outer.modules()):
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             spread = sqrt(2 / module.weight[0].numel())
@@ -273,7 +274,7 @@ def _randomise(modules: Iterable[nn.Module], generator: torch.Generator) -> None
 
 @torch.no_grad()
 def _settle(net: HRNet, modules: Iterable[nn.Module], x: Tensor) -> None:
-    """Let the BatchNorms inside the modules take the statistics of these photos; everything else stays in eval mode."""
+    """Set the BatchNorms inside the modules to the statistics of these photos; everything else stays in eval mode."""
     norms = [inner for outer in modules for inner in outer.modules() if isinstance(inner, nn.BatchNorm2d)]
     if not norms:
         return

@@ -16,18 +16,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
-from torch.nn import functional
 
 from hrnet_viz.attribution.cams import Enlarge, scale_each, upsample
 from hrnet_viz.attribution.truth_table import Interval, bootstrap_mean, count_off, wilson
-from hrnet_viz.sites import check_whole, quote
+from hrnet_viz.sites import Site, check_whole, quote
 from hrnet_viz.tracing import evaluating
 
 if TYPE_CHECKING:
     from hrnet_viz.attribution.cams import Cams
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.sites import Site
 
 Blank = Literal["mean", "blur"]
 BLUR = 0.05
@@ -35,40 +34,27 @@ BLUR = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Covered:
-    """Photos of which parts can be covered, and the net that is asked about what is left.
+class _Covered:
+    """The photos of some maps, of which parts can be covered, and the net that is asked about what is left.
 
-    Attributes:
-        net: the net.
-        x: the photos as the net sees them, (N, 3, H, W).
-        filler: what stands in the place of a covered part, of the same shape.
-        indices: class that each photo is asked for, (N,).
-        blank: how the filler was made.
-        batch: photos per pass.
+    ``filler`` (N, 3, H, W) stands where a part is covered, ``indices`` (N,) are the classes asked for.
     """
 
     net: HRNet
     x: Tensor
     filler: Tensor
     indices: Tensor
-    blank: Blank
     batch: int
 
-    @classmethod
-    def prepare(cls, net: HRNet, cams: Cams, *, blank: Blank, batch: int) -> Covered:
-        """Take the photos and classes of some maps.
-
-        Raises:
-            ValueError: no such blank, maps whose target is not a class, or a net that has changed since they were made.
-        """
-        cams.check(net)
-        return cls(net, cams.input, make_blank(cams.input, blank), _class_indices(cams), blank, batch)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the photos in pixels."""
+        return self.x.shape[2], self.x.shape[3]
 
     def ask(self, kept: Tensor) -> Tensor:
         """Return the probability of each photo's class, (N,) on the CPU.
 
-        Args:
-            kept: share of each pixel that is left of the photo, (N, H, W) or (N, 1, 1); the filler shows for the rest.
+        ``kept`` (N, H, W) or (N, 1, 1) is the share of each pixel that is left; the filler shows for the rest.
         """
         mixed = torch.lerp(self.filler, self.x, kept[:, None].to(self.x))
         return probabilities(self.net, mixed, self.indices, self.batch).cpu()
@@ -77,27 +63,34 @@ class Covered:
         """Return the probabilities for the whole photos."""
         return self.ask(torch.ones(len(self.x), 1, 1))
 
-    def ask_filler(self) -> Tensor:
-        """Return the probabilities when nothing of the photos is left."""
-        return self.ask(torch.zeros(len(self.x), 1, 1))
+
+def _cover(net: HRNet, cams: Cams, blank: Blank, batch: int) -> _Covered:
+    cams.check(net)
+    for words, index in zip(cams.targets, cams.indices, strict=True):
+        if index is None:
+            raise ValueError(
+                f"This test follows the probability of a class, but the target of these maps is '{words}'. "
+                "Make the maps for a class, by name or index."
+            )
+    indices = torch.tensor([index for index in cams.indices if index is not None])
+    return _Covered(net, cams.input, make_blank(cams.input, blank), indices, check_whole("batch", batch))
 
 
-def choose_maps(
-    cams: Cams, sites: Iterable[str | Site] | None, words: str, *, progress: bool
+def _choose_maps(
+    cams: Cams, sites: str | Site | Iterable[str | Site] | None, words: str, *, progress: bool
 ) -> Iterator[tuple[str, Tensor]]:
-    """Go through the maps at some sites, or at all, in plan order: (site, maps), with a progress bar if asked for."""
-    wanted = set(cams) if sites is None else {str(cams.plan.place(site)) for site in sites}
-    for name in count_off([name for name in cams if name in wanted], f"{words}, {cams.method}", progress=progress):
-        yield name, cams[name]
+    """Return (site, maps) at some sites, or at all, in plan order; a SiteError tells of a site without a map."""
+    several = [sites] if isinstance(sites, (str, Site)) else cams if sites is None else sites
+    wanted = {str(cams.plan.place(site)): cams[site] for site in several}
+    chosen = [(name, wanted[name]) for name in cams if name in wanted]
+    return count_off(chosen, f"{words}, {cams.method}", progress=progress)
 
 
 def make_blank(x: Tensor, how: Blank) -> Tensor:
-    """Return what stands in the place of a part that is taken away, (N, 3, H, W).
+    """Return what stands in the place of a part that is taken away, for photos (N, 3, H, W) as the net sees them.
 
-    Args:
-        x: photos as the net sees them.
-        how: "mean", the mean colour of the training photos (0 after normalisation); or "blur", the blurred photo, which
-            leaves no new edges where a part is taken away (Petsiuk et al. 2018, "RISE", section 4.3).
+    "mean" is the mean colour of the training photos (0 after normalisation); "blur" the blurred photo, which leaves no
+    new edges where a part is taken away (Petsiuk et al. 2018, "RISE", section 4.3).
 
     Raises:
         ValueError: neither of them.
@@ -107,12 +100,8 @@ def make_blank(x: Tensor, how: Blank) -> Tensor:
     if how != "blur":
         raise ValueError(f"blank={quote(how)} was given; parts are replaced by their 'mean' or by a 'blur'.")
     sigma = BLUR * min(x.shape[2:])
-    reach = min(round(3 * sigma), min(x.shape[2:]) - 1)
-    steps = torch.arange(-reach, reach + 1, device=x.device, dtype=torch.float32)
-    kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).to(x.dtype).expand(3, 1, 1, -1)
-    padded = functional.pad(x, (reach, reach, reach, reach), mode="reflect")
-    return functional.conv2d(functional.conv2d(padded, kernel, groups=3), kernel.transpose(2, 3), groups=3)
+    blurred = gaussian_filter(x.detach().float().cpu().numpy(), sigma, mode="mirror", truncate=3, axes=(2, 3))
+    return torch.from_numpy(blurred).to(x)
 
 
 def rank_cells(maps: Tensor, seed: int) -> Tensor:
@@ -121,47 +110,22 @@ def rank_cells(maps: Tensor, seed: int) -> Tensor:
     Without the last a map of zeros would be taken away from the top left corner, which is not chance.
     """
     flat = maps.flatten(1)
-    shuffled = shuffle(flat.shape, seed).to(flat.device)
+    shuffled = _shuffle(flat.shape, seed).to(flat.device)
     order = shuffled.gather(1, flat.gather(1, shuffled).argsort(stable=True, dim=1, descending=True))
     return order.argsort(1).view(maps.shape)
 
 
-def shuffle(shape: tuple[int, ...] | torch.Size, seed: int) -> Tensor:
+def _shuffle(shape: tuple[int, ...] | torch.Size, seed: int) -> Tensor:
     """Return a random order of the second axis for each of the first, (N, cells)."""
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed)).argsort(1)
 
 
 @torch.no_grad()
 def probabilities(net: HRNet, x: Tensor, indices: Tensor, batch: int = 64) -> Tensor:
-    """Return the softmax probability of a class for each photo, (N,) float32.
-
-    Args:
-        net: the net; run in eval mode.
-        x: photos (N, 3, H, W).
-        indices: class of each, (N,).
-        batch: photos per pass.
-    """
-    found = []
+    """Return the softmax probability of one class per photo, (N,) float32, for photos (N, 3, H, W), indices (N,)."""
     with evaluating(net):
-        for start in range(0, len(x), batch):
-            shares = net(x[start : start + batch]).float().softmax(1)
-            found.append(shares.gather(1, indices[start : start + batch, None].to(shares.device))[:, 0])
-    return torch.cat(found)
-
-
-def _class_indices(cams: Cams) -> Tensor:
-    """Return the class of each photo's target, (N,).
-
-    Raises:
-        ValueError: a target that is not a single class, which has no probability.
-    """
-    if any(index is None for index in cams.indices):
-        first = next(words for words, index in zip(cams.targets, cams.indices, strict=True) if index is None)
-        raise ValueError(
-            f"This test follows the probability of a class, but the target of these maps is '{first}'. "
-            "Make the maps for a class, by name or index."
-        )
-    return torch.tensor([index for index in cams.indices if index is not None])
+        shares = torch.cat([net(x[k : k + batch]).float().softmax(1) for k in range(0, len(x), batch)])
+    return shares.gather(1, indices[:, None].to(shares.device))[:, 0]
 
 
 Kind = Literal["deletion", "insertion"]
@@ -221,7 +185,7 @@ def deletion(
     cams: Cams,
     *,
     kind: Kind = "deletion",
-    sites: Iterable[str | Site] | None = None,
+    sites: str | Site | Iterable[str | Site] | None = None,
     steps: int = 10,
     blank: Blank | None = None,
     draws: int = 2,
@@ -250,57 +214,47 @@ def deletion(
         site -> ``Curves``, in plan order.
 
     Raises:
+        SiteError: a site that there is no map of.
         ValueError: no such kind or blank, or maps whose target is not a class.
     """
     steps, draws = check_whole("steps", steps), check_whole("draws", draws)
     if kind not in USUAL_BLANK:
         raise ValueError(f"kind={quote(kind)} was given; curves are made for 'deletion' or 'insertion'.")
-    covered = Covered.prepare(net, cams, blank=blank or USUAL_BLANK[kind], batch=batch)
-    walk = _Walk(covered, kind, torch.linspace(0, 1, steps + 1), (covered.ask_whole(), covered.ask_filler()))
+    blank = blank or USUAL_BLANK[kind]
+    covered = _cover(net, cams, blank, batch)
+    fractions = torch.linspace(0, 1, steps + 1)
+    ends = covered.ask_whole(), covered.ask(torch.zeros(len(cams.input), 1, 1))
+
+    def follow(ranks: Tensor) -> Tensor:
+        """Return the probabilities (N, S + 1) while cells go or come in the order of ``ranks`` (N, h, w)."""
+        start, *between = ends if kind == "deletion" else ends[::-1]
+        for share in fractions[1:-1].tolist():
+            first = ranks < round(share * ranks[0].numel())
+            kept = upsample((~first if kind == "deletion" else first).float(), covered.size, "cells")
+            between.insert(-1, covered.ask(kept))
+        return torch.stack([start, *between], 1)
+
     chance = {} if chance is None else chance
     result = {}
-    for name, maps in choose_maps(cams, sites, kind, progress=progress):
+    for name, maps in _choose_maps(cams, sites, kind, progress=progress):
         n, height, width = maps.shape
         if (height, width) not in chance:
-            orders = [shuffle((n, height * width), seed + draw).view(maps.shape) for draw in range(draws)]
-            chance[height, width] = torch.stack([walk.follow(order.to(maps.device)) for order in orders]).mean(0)
+            orders = [_shuffle((n, height * width), seed + draw).view(maps.shape) for draw in range(draws)]
+            chance[height, width] = torch.stack([follow(order.to(maps.device)) for order in orders]).mean(0)
         result[name] = Curves(
             kind=kind,
             site=name,
             method=cams.method,
-            fractions=walk.fractions,
-            scores=walk.follow(rank_cells(maps, seed)),
+            fractions=fractions,
+            scores=follow(rank_cells(maps, seed)),
             random=chance[height, width],
             targets=cams.targets,
             photos=cams.names,
-            blank=covered.blank,
+            blank=blank,
             draws=draws,
             seed=seed,
         )
     return result
-
-
-@dataclass(frozen=True, eq=False)
-class _Walk:
-    """What is the same for every order: the photos, and both ends of the curves."""
-
-    covered: Covered
-    kind: Kind
-    fractions: Tensor
-    ends: tuple[Tensor, Tensor]
-    """Probabilities for the whole photos and for the blank."""
-
-    def follow(self, ranks: Tensor) -> Tensor:
-        """Return the probabilities (N, S + 1) while cells go or come in the order of ``ranks`` (N, h, w)."""
-        start, end = self.ends if self.kind == "deletion" else self.ends[::-1]
-        between = [self.covered.ask(self.keep(ranks, float(share))) for share in self.fractions[1:-1]]
-        return torch.stack([start, *between, end], 1)
-
-    def keep(self, ranks: Tensor, share: float) -> Tensor:
-        """Return what is left (N, H, W) with the first ``share`` of the cells gone (deletion), or with nothing else."""
-        first = ranks < round(share * ranks[0].numel())
-        kept = ~first if self.kind == "deletion" else first
-        return upsample(kept.float(), (self.covered.x.shape[2], self.covered.x.shape[3]), "cells")
 
 
 @dataclass(frozen=True, eq=False)
@@ -355,7 +309,7 @@ def average_drop(
     net: HRNet,
     cams: Cams,
     *,
-    sites: Iterable[str | Site] | None = None,
+    sites: str | Site | Iterable[str | Site] | None = None,
     blank: Blank = "mean",
     enlarge: Enlarge = "bilinear",
     seed: int = 0,
@@ -378,21 +332,22 @@ def average_drop(
         site -> ``AverageDrop``, in plan order. A map without positive evidence leaves nothing of its photo.
 
     Raises:
+        SiteError: a site that there is no map of.
         ValueError: no such blank, or maps whose target is not a class.
     """
-    covered = Covered.prepare(net, cams, blank=blank, batch=batch)
-    size, whole = (cams.input.shape[2], cams.input.shape[3]), covered.ask_whole()
+    covered = _cover(net, cams, blank, batch)
+    whole = covered.ask_whole()
     result = {}
-    for name, maps in choose_maps(cams, sites, "average drop", progress=progress):
+    for name, maps in _choose_maps(cams, sites, "average drop", progress=progress):
         shares = scale_each(maps.clamp(min=0))
-        order = shuffle(shares.flatten(1).shape, seed).to(shares.device)
+        order = _shuffle(shares.flatten(1).shape, seed).to(shares.device)
         shuffled = shares.flatten(1).gather(1, order).view(shares.shape)
         result[name] = AverageDrop(
             site=name,
             method=cams.method,
             whole=whole,
-            masked=covered.ask(upsample(shares, size, enlarge)),
-            shuffled=covered.ask(upsample(shuffled, size, enlarge)),
+            masked=covered.ask(upsample(shares, covered.size, enlarge)),
+            shuffled=covered.ask(upsample(shuffled, covered.size, enlarge)),
             targets=cams.targets,
             photos=cams.names,
             blank=blank,

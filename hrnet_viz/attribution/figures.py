@@ -16,7 +16,6 @@ from hrnet_viz.attribution.tiles import (
     Tile,
     caption_flags,
     caption_scale,
-    check_photo,
     describe,
     draw_legend,
     draw_plain,
@@ -30,10 +29,9 @@ from hrnet_viz.attribution.tiles import (
 from hrnet_viz.canvas.colours import Theme, theme_colours
 from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import draw_arrow
-from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, Picture
-from hrnet_viz.sites import Site, quote
+from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, WIDTH, Picture
+from hrnet_viz.sites import Site, check_index, quote
 
-WIDTH = 10.0  # in
 LABELS = 0.95  # in, left of the rows
 LABELS_LETTERS = 13
 TITLE_LETTERS = 70
@@ -58,7 +56,7 @@ def cam_grid(
     cams: Cams,
     *,
     kind: Literal["branch", "fuse_sum", "fuse_out"] = "branch",
-    sample: int = 0,
+    index: int = 0,
     scale: Scale = "own",
     enlarge: Enlarge = "cells",
     theme: Theme | None = None,
@@ -68,7 +66,7 @@ def cam_grid(
     Args:
         cams: the maps; they must hold all sites of the kind.
         kind: "branch" for what the branches put out, "fuse_sum" and "fuse_out" for the exchange before and after ReLU.
-        sample: number of the photo.
+        index: number of the photo.
         scale: "own" colours each map up to its own largest absolute value; "shared" gives all of them one scale in
             score per photo area, which HiResCAM alone has; "misleading" gives all raw maps one scale, to show what that
             does, and says so.
@@ -84,10 +82,10 @@ def cam_grid(
         raise ValueError(f"kind={quote(kind)} was given; the grid has 'branch', 'fuse_sum' or 'fuse_out' sites.")
     cams = scaled(cams, scale)
     sites = cams.plan.select(kind=kind)
-    tiles = share_limit([read_tile(cams, site, sample) for site in sites], wanted=scale != "own")
-    modules = list(dict.fromkeys(name_module(site) for site in sites))
+    tiles = share_limit([read_tile(cams, site, index) for site in sites], wanted=scale != "own")
+    modules = list(dict.fromkeys(cams.plan.module(site).address for site in sites))
     pitch = (WIDTH - 2 * MARGIN - LABELS) / len(modules)
-    pixels = read_picture(cams, sample)
+    pixels = read_picture(cams, index)
     size = fit_tile(cams, min(pitch - GAP, TALLEST))
     high = size[1]
     tall = high + RANGE_WORDS + ROW_GAP
@@ -97,21 +95,20 @@ def cam_grid(
         WIDTH,
         HEAD + rows * tall - ROW_GAP,
         theme,
-        title=f"{'Misleading: ' * (scale == 'misleading')}{title_of(cams, sample)} {words} of every module",
+        title=f"{'Misleading: ' * (scale == 'misleading')}{title_of(cams, index)} {words} of every module",
         caption=f"{caption_flags(tiles)}{caption_scale(cams, scale)}",
-        alt=describe(cams, tiles, sample, f"{words} of every module"),
+        alt=describe(cams, tiles, index, f"{words} of every module"),
     ) as picture:
-        colours = theme_colours(picture.theme)
         for column, module in enumerate(modules):
             picture.write(MARGIN + LABELS + column * pitch, 0, module, fontsize=NORMAL, fontweight="bold")
         for tile in tiles:
-            column, row = modules.index(name_module(tile.site)), tile.site.branch or 0
+            column, row = modules.index(cams.plan.module(tile.site).address), tile.site.branch or 0
             left, top = MARGIN + LABELS + column * pitch, HEAD + row * tall
             draw_tile(picture, tile, pixels, (left, top), size, enlarge=enlarge)
             if column == max(k for k, module in enumerate(modules) if f"{module}." in f"{tile.site.name}."):
                 label = f"branch {row}\nstride {tile.site.stride}\n{tile.size}\ncells"
                 if column == len(modules) - 1:
-                    picture.write(MARGIN, top, label, fontsize=SMALL, color=colours.ink, linespacing=1.35)
+                    picture.write(MARGIN, top, label, fontsize=SMALL, linespacing=1.35)
         top = HEAD + OFTEN_EMPTY * tall
         draw_plain(picture, pixels, (MARGIN + LABELS, top), size)
         free = sum(module.startswith(("stage2", "stage3")) for module in modules)
@@ -129,7 +126,7 @@ def cam_classes(
     several: Sequence[Cams],
     sites: Iterable[str | Site] | None = None,
     *,
-    sample: int = 0,
+    index: int = 0,
     enlarge: Enlarge = "cells",
     theme: Theme | None = None,
 ) -> Picture:
@@ -141,7 +138,7 @@ def cam_classes(
         several: maps of the same net and photo, of one method, for different targets, such as "cat", "dog" and the
             difference of the two.
         sites: the columns; by default the branches of the last module and the last map of the head.
-        sample: number of the photo.
+        index: number of the photo.
         enlarge: "cells" as they are, or "bilinear".
         theme: "light" or "dark"; the default theme if None.
 
@@ -153,18 +150,18 @@ def cam_classes(
     if not several or len({(cams.plan.owner, cams.method) for cams in several}) > 1:
         raise ValueError("cam_classes compares maps of one net and one method; give at least one of them.")
     for cams in several:
-        check_photo(cams, sample)
+        check_index(index, len(cams.targets))
     first = several[0]
     plan = first.plan
     last = plan.select(kind="branch")[-1]
     chosen = sites if sites is not None else (*plan.select(kind="branch", stage=4, module=last.module), "head.final")
     names = [str(plan.place(site)) for site in chosen]
-    columns = [share_limit([read_tile(cams, name, sample) for cams in several], wanted=True) for name in names]
-    pixels = read_picture(first, sample)
+    columns = [share_limit([read_tile(cams, name, index) for cams in several], wanted=True) for name in names]
+    pixels = read_picture(first, index)
     pitch = (WIDTH - 2 * MARGIN - LABELS - 0.35) / (len(names) + 1)
     size = wide, high = fit_tile(first, min(pitch - GAP, TALLEST))
     tall = high + RANGE_WORDS + ROW_GAP
-    targets = [cams.targets[sample] for cams in several]
+    targets = [cams.targets[index] for cams in several]
     title = " · ".join(f"“{target}”" for target in targets)
     with Picture(
         WIDTH,
@@ -191,14 +188,11 @@ def cam_classes(
             for row, tile in enumerate(tiles):
                 draw_tile(picture, tile, pixels, (left, HEAD + row * tall), size, enlarge=enlarge)
         for row, cams in enumerate(several):
-            words = "\n".join(wrap(cams.targets[sample], LABELS_LETTERS))
-            score = short(float(cams.scores[sample]), 3)
+            words = "\n".join(wrap(cams.targets[index], LABELS_LETTERS))
+            score = short(float(cams.scores[index]), 3)
             picture.write(MARGIN, HEAD + row * tall, words, fontsize=NORMAL, fontweight="bold", linespacing=1.25)
             lines = words.count("\n") + 1
-            muted = theme_colours(picture.theme).muted
-            picture.write(
-                MARGIN, HEAD + row * tall + 0.19 * lines + 0.04, f"score {score}", fontsize=SMALL, color=muted
-            )
+            picture.note(MARGIN, HEAD + row * tall + 0.19 * lines + 0.04, f"score {score}")
     return picture
 
 
@@ -206,7 +200,7 @@ def cam_depth(
     cams: Cams,
     branch: int = 0,
     *,
-    sample: int = 0,
+    index: int = 0,
     scale: Scale = "own",
     enlarge: Enlarge = "cells",
     theme: Theme | None = None,
@@ -216,7 +210,7 @@ def cam_depth(
     Args:
         cams: the maps.
         branch: 0 to 3, 0 is the highest resolution.
-        sample: number of the photo.
+        index: number of the photo.
         scale: see ``cam_grid``.
         enlarge: "cells" as they are, or "bilinear".
         theme: "light" or "dark"; the default theme if None.
@@ -228,8 +222,8 @@ def cam_depth(
     """
     cams = scaled(cams, scale)
     names = dict.fromkeys([*(site.name for site in find_stream(cams.plan, branch)), "head.final"])
-    tiles = share_limit([read_tile(cams, name, sample) for name in names], wanted=scale != "own")
-    pixels = read_picture(cams, sample)
+    tiles = share_limit([read_tile(cams, name, index) for name in names], wanted=scale != "own")
+    pixels = read_picture(cams, index)
     down = ceil((len(tiles) + 1) / PER_ROW)
     across = ceil((len(tiles) + 1) / down)
     arrow = 0.26
@@ -240,9 +234,9 @@ def cam_depth(
         WIDTH,
         down * tall - ROW_GAP + LEGEND,
         theme,
-        title=f"{title_of(cams, sample)} through branch {branch} to the end",
+        title=f"{title_of(cams, index)} through branch {branch} to the end",
         caption=f"{caption_flags(tiles)}{caption_scale(cams, scale)}",
-        alt=describe(cams, tiles, sample, f"in order through branch {branch}"),
+        alt=describe(cams, tiles, index, f"in order through branch {branch}"),
     ) as picture:
         muted = theme_colours(picture.theme).muted
         draw_plain(picture, pixels, (MARGIN, HEAD), size)
@@ -278,17 +272,12 @@ def scaled(cams: Cams, scale: Scale) -> Cams:
     return cams.per_area() if scale == "shared" else cams
 
 
-def name_module(site: Site) -> str:
-    """Give the address of the module that a site belongs to."""
-    return f"stage{site.stage}.{site.module}"
-
-
-def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme: Theme | None = None) -> Picture:
+def cam_chain(cams: Cams, *, index: int = 0, enlarge: Enlarge = "cells", theme: Theme | None = None) -> Picture:
     """Draw the maps of the head: widened (incre), carried down, added up, at one resolution per row, then the last one.
 
     Args:
         cams: the maps; they must hold the sites of the head.
-        sample: number of the photo.
+        index: number of the photo.
         enlarge: "cells" as they are, or "bilinear".
         theme: "light" or "dark"; the default theme if None.
 
@@ -297,12 +286,12 @@ def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme:
         IndexError: no such photo.
     """
     adds = cams.method in ADDITIVE
-    rows = [[read_tile(cams, "head.incre0", sample)]]
+    rows = [[read_tile(cams, "head.incre0", index)]]
     for b in (1, 2, 3):
-        tiles = [read_tile(cams, name, sample) for name in (f"head.incre{b}", f"head.down{b - 1}", f"head.sum{b}")]
+        tiles = [read_tile(cams, name, index) for name in (f"head.incre{b}", f"head.down{b - 1}", f"head.sum{b}")]
         rows.append(share_limit(tiles, wanted=adds))
-    final = read_tile(cams, "head.final", sample)
-    pixels = read_picture(cams, sample)
+    final = read_tile(cams, "head.final", index)
+    pixels = read_picture(cams, index)
     size = wide, high = fit_tile(cams, CHAIN_TALLEST)
     tall = CHAIN_HEAD + high + RANGE_WORDS + CHAIN_ROW_GAP
     start = MARGIN + CHAIN_LABELS
@@ -311,9 +300,9 @@ def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme:
         WIDTH,
         4 * tall - CHAIN_ROW_GAP,
         theme,
-        title=f"{title_of(cams, sample)}: the head gives resolution up, step by step",
+        title=f"{title_of(cams, index)}: the head gives resolution up, step by step",
         caption=_caption(cams, rows, final, adds=adds),
-        alt=describe(cams, [*(tile for row in rows for tile in row), final], sample, "through the head"),
+        alt=describe(cams, [*(tile for row in rows for tile in row), final], index, "through the head"),
     ) as picture:
         muted = theme_colours(picture.theme).muted
 
@@ -324,7 +313,7 @@ def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme:
         for b, row in enumerate(rows):
             top = b * tall
             words = f"stride {row[0].site.stride}\n{row[0].size} cells\n{row[0].site.channels} channels"
-            picture.write(MARGIN, top + CHAIN_HEAD, words, fontsize=SMALL, color=muted, linespacing=1.35)
+            picture.note(MARGIN, top + CHAIN_HEAD, words, linespacing=1.35)
             for k, tile in enumerate(row):
                 place(tile, start + k * column, top)
                 if k:
@@ -347,7 +336,7 @@ def cam_chain(cams: Cams, *, sample: int = 0, enlarge: Enlarge = "cells", theme:
         middle = bottom + CHAIN_HEAD + high / 2
         draw_arrow(picture, (right - SIGN - 0.26, middle), (right - 0.06, middle))
         place(final, right, bottom)
-        score = f"mean over all cells,\none linear layer:\nscore {short(float(cams.scores[sample]), 3)}"
+        score = f"mean over all cells,\none linear layer:\nscore {short(float(cams.scores[index]), 3)}"
         picture.write(right + wide + 0.2, middle, score, fontsize=NORMAL, va="center", linespacing=1.4)
         draw_plain(picture, pixels, (right, CHAIN_HEAD), size)
         draw_legend(picture, (right, CHAIN_HEAD + high + RANGE_WORDS + 0.3), min(2.6, WIDTH - MARGIN - right))

@@ -111,38 +111,20 @@ NAMES: Mapping[str, str] = MappingProxyType(
 """Name -> how the papers write it, for figures and tables."""
 
 
-def check_method(name: str) -> str:
-    """Give the name back if there is such a method.
+def read_methods(method: str | Iterable[str], *, everywhere: bool = False) -> tuple[str, ...]:
+    """Return the methods that are asked for, one or several; ``everywhere`` leaves out "cam", which has one site.
 
     Raises:
-        ValueError: there is none; the message lists them.
-    """
-    if str(name) not in METHODS:
-        raise ValueError(f"There is no method {quote(name)}. Methods are: {', '.join(METHODS)}.")
-    return name
-
-
-def list_methods(method: str | Iterable[str]) -> tuple[str, ...]:
-    """Return the methods that are asked for, one or several.
-
-    Raises:
-        ValueError: none, or an unknown one.
+        ValueError: none, an unknown one, or "cam" where several sites are compared.
     """
     several: Iterable[Any] = [method] if isinstance(method, str) or not hasattr(method, "__iter__") else method
-    names = tuple(dict.fromkeys(map(check_method, several)))
+    names = tuple(dict.fromkeys(several))
+    for name in names:
+        if not isinstance(name, str) or name not in METHODS:
+            raise ValueError(f"There is no method {quote(name)}. Methods are: {', '.join(METHODS)}.")
     if not names:
         raise ValueError(f"No method was given. Methods are: {', '.join(METHODS)}.")
-    return names
-
-
-def read_methods(method: str | Iterable[str]) -> tuple[str, ...]:
-    """Give the methods to compare at several sites.
-
-    Raises:
-        ValueError: none, an unknown one, or "cam", which exists at one site alone.
-    """
-    names = list_methods(method)
-    if "cam" in names:
+    if everywhere and "cam" in names:
         raise ValueError(
             "Method 'cam' exists at head.final alone, so it cannot be compared over sites. Use 'gradcam', which is the "
             "same there up to a constant."

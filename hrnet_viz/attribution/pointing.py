@@ -115,7 +115,7 @@ def pointing_game(
         ValueError: another number of classes than photos, too few photos of other classes, a grid of one cell.
     """
     indices = [find_class(net, name) for name in classes]
-    methods = read_methods(method)
+    methods = read_methods(method, everywhere=True)
     side = net.preparation.size if size is None else size
     given: Any = grid  # a caller without a type checker may give anything
     if not isinstance(given, tuple | list) or len(given) != 2:

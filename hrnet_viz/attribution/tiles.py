@@ -25,7 +25,7 @@ from hrnet_viz.canvas.colours import SIGNED, Theme, theme_colours
 from hrnet_viz.canvas.painting import outline, short
 from hrnet_viz.canvas.panels import Floats, count, site_colour, thin_colours
 from hrnet_viz.canvas.style import SMALL, Picture
-from hrnet_viz.sites import Site
+from hrnet_viz.sites import Site, check_index
 
 STEPS = 12  # of colour on each side of zero, and
 GREYS = 8  # of the photo: together they fit into the palette of one PNG
@@ -78,45 +78,35 @@ class Tile:
         return f"{self.values.shape[0]} × {self.values.shape[1]}"
 
     def describe(self) -> str:
-        """Say in words what the tile shows, for a text alternative."""
+        """Return in words what the tile shows, for a text alternative."""
         words = f"{self.site.name} ({self.size}) from {short(self.low)} to {short(self.high)}"
         if self.flag:
             return f"{words}, {self.flag.replace(chr(10), ' ')}"
         return f"{words}, highest {name_place(self.values)}"
 
 
-def read_tile(cams: Cams, site: str | Site, sample: int = 0) -> Tile:
+def read_tile(cams: Cams, site: str | Site, index: int = 0) -> Tile:
     """Take one photo's map out of ``Cams``.
 
     Raises:
         SiteError: no such site, or no map of it.
         IndexError: no such photo.
     """
-    check_photo(cams, sample)
+    index = check_index(index, len(cams.targets))
     known = cams.plan.place(site).narrowed
-    return Tile(known, cams[known][sample].detach().cpu().double().numpy(), cams.note(known, sample))
+    return Tile(known, cams[known][index].detach().cpu().double().numpy(), cams.note(known, index))
 
 
-def check_photo(cams: Cams, sample: int) -> None:
-    """Refuse the number of a photo that there is not.
-
-    Raises:
-        IndexError: in a sentence.
-    """
-    if not 0 <= sample < len(cams.targets):
-        raise IndexError(f"Photo {sample} was asked for, but these maps are of photos 0 to {len(cams.targets) - 1}.")
-
-
-def read_picture(cams: Cams, sample: int) -> NDArray[np.uint8] | None:
-    """Give the picture that the net saw, (H, W, 3) uint8; None where it is not known or is no picture."""
+def read_picture(cams: Cams, index: int) -> NDArray[np.uint8] | None:
+    """Return the picture that the net saw, (H, W, 3) uint8; None where it is not known or is no picture."""
     try:
-        return cams.photo(sample).pictures[0].pixels
+        return cams.photo(index).pictures[0].pixels
     except ValueError:
         return None
 
 
 def name_place(values: Floats) -> str:
-    """Say in which ninth of the picture the highest value lies: "in the upper left", "in the middle"."""
+    """Return in which ninth of the picture the highest value lies: "in the upper left", "in the middle"."""
     row, column = np.unravel_index(int(values.argmax()), values.shape)
     down = ("upper", "", "lower")[floor(3 * (int(row) + 0.5) / values.shape[0])]
     across = ("left", "", "right")[floor(3 * (int(column) + 0.5) / values.shape[1])]
@@ -128,17 +118,9 @@ def name_place(values: Floats) -> str:
 def blend(
     pixels: NDArray[np.uint8] | None, values: Floats, reach: float, theme: Theme, enlarge: Enlarge = "cells"
 ) -> NDArray[np.uint8]:
-    """Lay a map over a grey photo.
+    """Return a raw signed map (h, w) over a grey photo, or over a plain surface, (H, W, 3) uint8.
 
-    Args:
-        pixels: the photo, (H, W, 3); a plain surface if None.
-        values: raw signed map, (h, w).
-        reach: value at the ends of the colours.
-        theme: of the page, which the plain surface takes after.
-        enlarge: "cells" or "bilinear".
-
-    Returns:
-        (H, W, 3) uint8 in at most ``GREYS`` times ``2 * STEPS + 1`` colours.
+    ``reach`` is the value at the ends of the colours; there are at most ``GREYS`` times ``2 * STEPS + 1`` of them.
     """
     size = (192, 192 * values.shape[1] // values.shape[0]) if pixels is None else pixels.shape[:2]
     large = upsample(torch.from_numpy(values)[None], (size[0], size[1]), enlarge)[0].numpy()
@@ -172,16 +154,7 @@ def draw_tile(
     *,
     enlarge: Enlarge = "cells",
 ) -> None:
-    """Draw a tile with its raw range in two lines below it.
-
-    Args:
-        picture: where.
-        tile: what.
-        pixels: the photo below it.
-        place: (left, top) in inches from the top left corner of the drawing.
-        size: (width, height) of the map in inches.
-        enlarge: "cells" or "bilinear".
-    """
+    """Draw a tile over the photo, with its raw range below it; place and size are inches of the drawing."""
     (left, top), (wide, high) = place, size
     colours = theme_colours(picture.theme)
     axes = picture.inches(left, top, wide, high, label=tile.site.name)
@@ -192,8 +165,8 @@ def draw_tile(
         box = {"facecolor": colours.page, "edgecolor": "none", "alpha": 0.85, "pad": 2.5}
         middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
         axes.text(0.5, 0.5, tile.flag, fontsize=SMALL, color=colours.ink, bbox=box, **middle)
-    picture.write(left, top + high + 0.04, f"high {short(tile.high)}", fontsize=SMALL, color=colours.muted)
-    picture.write(left, top + high + 0.19, f"low {short(tile.low)}", fontsize=SMALL, color=colours.muted)
+    picture.note(left, top + high + 0.04, f"high {short(tile.high)}")
+    picture.note(left, top + high + 0.19, f"low {short(tile.low)}")
 
 
 def draw_plain(
@@ -204,30 +177,17 @@ def draw_plain(
     axes = picture.inches(left, top, wide, high, label="photo")
     axes.set(xticks=[], yticks=[])
     outline(axes, theme_colours(picture.theme).grid, 0.8)
-    words = "what the net sees"
-    if pixels is None:
-        words = "the photo is not known"
-    else:
+    if pixels is not None:
         axes.imshow(thin_colours(pixels, 32), interpolation="nearest", aspect="auto")
-    muted = theme_colours(picture.theme).muted
-    wrapped = words.replace("what the net ", "what the\nnet ").replace("photo is ", "photo is\n")
-    picture.write(left, top + high + 0.04, wrapped, fontsize=SMALL, color=muted, linespacing=1.15)
+    words = "the photo is\nnot known" if pixels is None else "what the\nnet sees"
+    picture.note(left, top + high + 0.04, words, linespacing=1.15)
 
 
 def draw_legend(
     picture: Picture, place: tuple[float, float], width: float, *, reach: float | None = None, label: str = ""
 ) -> None:
-    """Draw the colours: with raw numbers if all maps share a scale, otherwise with words.
-
-    Args:
-        picture: where.
-        place: (left, top) in inches.
-        width: in inches.
-        reach: value at the ends if the scale is shared.
-        label: what the numbers are.
-    """
+    """Draw the colours: with numbers up to ``reach``, which are ``label``, if maps share a scale, else with words."""
     left, top = place
-    muted = theme_colours(picture.theme).muted
     axes = picture.inches(left, top + 0.2, width, 0.1, label="legend")
     mappable = ScalarMappable(Normalize(-(reach or 1.0), reach or 1.0), SIGNED)
     if reach is not None:
@@ -238,19 +198,19 @@ def draw_legend(
         ends[0].set_horizontalalignment("left")
         ends[-1].set_horizontalalignment("right")
         bar.ax.tick_params(length=2, pad=2)
-        picture.write(left, top, label, fontsize=SMALL, color=muted)
+        picture.note(left, top, label)
         return
     axes.imshow(np.linspace(0, 1, 256)[None], cmap=SIGNED, aspect="auto")
     axes.set(xticks=[], yticks=[])
     outline(axes, None)
     verb = "speaks " if width > 2.2 else ""
-    picture.write(left, top, f"{verb}against it", fontsize=SMALL, color=muted)
-    picture.write(left + width, top, f"{verb}for it", fontsize=SMALL, color=muted, ha="right")
-    picture.write(left + width / 2, top + 0.33, "0", fontsize=SMALL, color=muted, ha="center")
+    picture.note(left, top, f"{verb}against it")
+    picture.note(left + width, top, f"{verb}for it", ha="right")
+    picture.note(left + width / 2, top + 0.33, "0", ha="center")
 
 
 def caption_scale(cams: Cams, scale: str) -> str:
-    """Say in a sentence what the colours of a figure can be compared with."""
+    """Return in a sentence what the colours of a figure can be compared with."""
     if scale == "misleading":
         return (
             f"All maps share one scale here, which {NAMES[cams.method]} does not have: a gradient is spread over the "
@@ -279,26 +239,26 @@ def caption_flags(tiles: Sequence[Tile]) -> str:
     return words
 
 
-def describe(cams: Cams, tiles: Sequence[Tile], sample: int, where: str) -> str:
+def describe(cams: Cams, tiles: Sequence[Tile], index: int, where: str) -> str:
     """Write the text alternative of a figure of one target."""
     each = "; ".join(tile.describe() for tile in tiles)
-    score = short(float(cams.scores[sample]), 3)
-    return f"{title_of(cams, sample)} (score {score}) {where}, {count(len(tiles), 'map')} over the photo. {each}."
+    score = short(float(cams.scores[index]), 3)
+    return f"{title_of(cams, index)} (score {score}) {where}, {count(len(tiles), 'map')} over the photo. {each}."
 
 
 def fit_tile(cams: Cams, width: float) -> tuple[float, float]:
-    """Give (width, height) of a tile in inches: the shape of the photo, no wider than ``width`` and not too tall."""
+    """Return (width, height) of a tile in inches: the shape of the photo, no wider than ``width`` and not too tall."""
     rows, columns = cams.input.shape[2:]
     shrink = min(1.0, TALLEST / (width * rows / columns))
     return width * shrink, width * rows / columns * shrink
 
 
 def share_limit(tiles: list[Tile], *, wanted: bool) -> list[Tile]:
-    """Give tiles one scale if wanted."""
+    """Return tiles with one scale if wanted."""
     reach = max(tile.reach for tile in tiles)
     return [replace(tile, limit=reach) for tile in tiles] if wanted else tiles
 
 
-def title_of(cams: Cams, sample: int) -> str:
+def title_of(cams: Cams, index: int) -> str:
     """Name method and target."""
-    return f"{NAMES[cams.method]} for “{cams.targets[sample]}”"
+    return f"{NAMES[cams.method]} for “{cams.targets[index]}”"

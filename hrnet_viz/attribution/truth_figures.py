@@ -14,10 +14,9 @@ from hrnet_viz.attribution.truth_table import Interval
 from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour, theme_colours
 from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import count
-from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, Picture
+from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, WIDTH, Picture
 from hrnet_viz.sites import SiteError, parse
 
-WIDTH = 10.0  # in
 INTERVALS = "Bars are 95% intervals over photos (bootstrap)."
 LINES = ("-", (0, (5, 1.5)), (0, (1, 1)), "-.", (0, (3, 1, 1, 1, 1, 1)))
 """One style per method; colour is the resolution's."""

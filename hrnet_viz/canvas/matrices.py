@@ -14,8 +14,9 @@ from matplotlib.patches import Rectangle
 
 from hrnet_viz.canvas.colours import Theme, branch_colour, ink_on, theme_colours
 from hrnet_viz.canvas.painting import colour_bar, map_limits, short, show_map, theme_of
-from hrnet_viz.canvas.panels import Floats, check_index, count, name_photo
+from hrnet_viz.canvas.panels import Floats, count, name_photo
 from hrnet_viz.canvas.style import MARGIN, NORMAL, ROOM, SMALL, WIDTH, Picture
+from hrnet_viz.sites import check_index
 
 MOST_CELLS = 14  # in a line
 LARGEST = 0.62  # in

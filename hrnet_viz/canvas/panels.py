@@ -19,7 +19,7 @@ from hrnet_viz.canvas.colours import HEAD_COLOUR, branch_colour
 from hrnet_viz.canvas.painting import colour_bar, map_limits, outline, short, show_map
 from hrnet_viz.canvas.style import CSS_PIXELS, LARGE, MARGIN, NORMAL, SHARPNESS, SMALL, WIDTH, Picture
 from hrnet_viz.photos.photo import Photo
-from hrnet_viz.sites import Site, quote, read_integer
+from hrnet_viz.sites import Site, check_index, quote, read_integer
 from hrnet_viz.tracing import Trace
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -289,19 +289,6 @@ def site_colour(site: Site) -> str:
     if site.kind == "logits" or site.landmark.startswith("head."):
         return HEAD_COLOUR
     return branch_colour(site.branch)
-
-
-def check_index(index: object, photos: int) -> int:
-    """Return the number of a photo as a plain integer.
-
-    Raises:
-        IndexError: there is no such photo; the sentence has the numbers that there are.
-    """
-    number = read_integer(index)
-    if number is None or not 0 <= number < photos:
-        there = "is only photo 0" if photos == 1 else f"are photos 0 to {photos - 1}"
-        raise IndexError(f"index={quote(index)} was asked for, but there {there}.")
-    return number
 
 
 def read_maps(trace: Trace, site: str | Site, index: int = 0) -> SiteMaps:

@@ -18,7 +18,6 @@ from hrnet_viz.canvas.panels import (
     Panel,
     Row,
     SiteMaps,
-    check_index,
     draw_arrow,
     fit_cells,
     name_photo,
@@ -29,6 +28,7 @@ from hrnet_viz.canvas.panels import (
 )
 from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, WIDTH, Picture
 from hrnet_viz.predictions import Prediction, read_predictions
+from hrnet_viz.sites import check_index
 from hrnet_viz.tracing import Trace
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, branch_colour, theme_co
 from hrnet_viz.canvas.matrices import average, matrices_picture, number_cells, whose
 from hrnet_viz.canvas.network_drawing import network_diagram
 from hrnet_viz.canvas.painting import colour_bar, short, show_map
-from hrnet_viz.canvas.panels import check_index, count
+from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.style import MARGIN, NORMAL, SMALL, WIDTH, Picture
 from hrnet_viz.interventions.ablation import PairEffects
 from hrnet_viz.interventions.sweep_table import Effect, Sweep
-from hrnet_viz.sites import Site, SiteError, parse, quote, split_channels
+from hrnet_viz.sites import Site, SiteError, check_index, parse, quote, split_channels
 
 if TYPE_CHECKING:
     from hrnet_viz.canvas.diagram import Diagram

@@ -126,7 +126,7 @@ def measure_faithfulness(
     height, width = check_size(net.preparation.size if size is None else size)
     strides = tuple(net.plan.sites[name].stride for name in names)
     protocol = _Protocol(
-        methods=read_methods(methods),
+        methods=read_methods(methods, everywhere=True),
         sites=names,
         size=(height, width),
         mosaic=check_size((GRID[0] * height, GRID[1] * width) if mosaic is None else mosaic),

@@ -48,6 +48,8 @@ def test_several_methods_and_sites():
 def test_refusals():
     with pytest.raises(ValueError, match=r"patches=5 was given, but 'stage4.0.branch3' has 3 cells"):
         ablation_agreement(trained_like(), X)
+    with pytest.raises(ValueError, match="whole number from 1 on"):
+        ablation_agreement(trained_like(), X, sites="head.final", patches=2.5)
     found = ablation_agreement(trained_like(), X, sites="head.final", patches=1)
     with pytest.raises(ValueError, match="was not tried"):
         found.places("layercam", "head.final")

@@ -130,6 +130,20 @@ def test_photos_come_with_pictures_and_names():
     assert (again.pictures[0].pixels == cams.pictures[0].pixels).all()  # undone from the tensor
 
 
+@pytest.mark.parametrize("index", [2, -1, 1.5, True, "0"])
+def test_a_photo_that_there_is_not(net, index):
+    cams = cam(net, X, 3, sites="stem")
+    for ask in (cams.photo, lambda index: cams.note("stem", index)):
+        with pytest.raises(IndexError, match=r"index=.* was asked for, but there are photos 0 to 1\."):
+            ask(index)
+
+
+def test_progress_is_shown_if_asked_for_whatever_the_batch(net, capsys):
+    for options in ({"progress": True}, {"progress": True, "batch": 1}):
+        same(cam(net, X, 3, sites="head.final", **options), cam(net, X, 3, sites="head.final"), rtol=1e-4, atol=1e-6)
+        assert "maps" in capsys.readouterr().err
+
+
 def test_results_are_frozen_and_say_what_they_are(net):
     cams = cam(net, X, 3, sites=SITES)
     assert repr(cams) == "Cams(Grad-CAM, 2 photos, target: output 3, 5 sites of hrnet_w18_small_v1)"

@@ -81,6 +81,9 @@ def test_blur_keeps_the_mean_colour_and_takes_the_structure():
         ({"kind": "delete"}, "curves are made for 'deletion' or 'insertion'"),
         ({"blank": "black"}, "replaced by their 'mean' or by a 'blur'"),
         ({"steps": 0}, "whole number from 1 on"),
+        ({"batch": 0}, "whole number from 1 on"),
+        ({"sites": ["stem"]}, "no map was asked for there"),
+        ({"sites": "stem"}, "no map was asked for there"),
     ],
 )
 def test_refusals(arguments, sentence):

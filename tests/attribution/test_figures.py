@@ -186,8 +186,8 @@ def test_refusals(cams):
         cam_grid(cams, kind="fuse_path")
     with pytest.raises(ValueError, match="'own', a 'shared' or a 'misleading' scale"):
         cam_grid(cams, scale="same")
-    with pytest.raises(IndexError, match="photos 0 to 0"):
-        cam_depth(cams, sample=1)
+    with pytest.raises(IndexError, match="index=1 was asked for, but there is only photo 0"):
+        cam_depth(cams, index=1)
     few = Cams(cams.plan, {"stem": cams["stem"]}, "gradcam", ("cat",), (0,), cams.scores, cams.input)
     with pytest.raises(SiteError, match="no map was asked for there"):
         cam_chain(few)
