@@ -8,7 +8,7 @@ import torch
 
 
 def device() -> torch.device:
-    """Give the device to work on: the one named by ``HV_DEVICE``, else a GPU where there is one, else the CPU.
+    """Return the device to work on: the one named by ``HV_DEVICE``, else a GPU where there is one, else the CPU.
 
     On a GPU, TensorFloat-32 is switched off, so that printed facts agree with those computed on a CPU.
 

@@ -97,7 +97,7 @@ def _article(noun: str) -> str:
 
 
 def _way(taken: str, given: object) -> str:
-    """Say how to get what is taken, out of what was given where that is one step away."""
+    """Return how to get what is taken, out of what was given where that is one step away."""
     if taken == "HRNet":
         for inside in ("module", "_orig_mod"):
             if type(getattr(given, inside, None)).__name__ == "HRNet":

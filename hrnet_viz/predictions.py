@@ -55,7 +55,7 @@ class Prediction:
         return first[1] - (others[0][1] if others else 0.0)
 
     def top(self, k: int = 5) -> tuple[tuple[str, float], ...]:
-        """Give the ``k`` most probable classes with their probabilities, best first; ties in class order.
+        """Return the ``k`` most probable classes with their probabilities, best first; ties in class order.
 
         Raises:
             ValueError: ``k`` is no whole number above 0.
@@ -64,7 +64,7 @@ class Prediction:
         return tuple((self.name(i), float(self.probabilities[i])) for i in order)
 
     def rank(self, target: str | int) -> int:
-        """Give the place of a class, by name or number: 1 for the most probable.
+        """Return the place of a class, by name or number: 1 for the most probable.
 
         Raises:
             ValueError: no such class.
@@ -72,7 +72,7 @@ class Prediction:
         return 1 + int((self.logits > self.logits[self.index(target)]).sum())
 
     def probability(self, target: str | int) -> float:
-        """Give the probability of a class, by name or number.
+        """Return the probability of a class, by name or number.
 
         Raises:
             ValueError: no such class.
@@ -144,7 +144,7 @@ def read_predictions(trace: Trace) -> tuple[Prediction, ...]:
 
 
 def describe(prediction: Prediction, photo: Photo | None = None, *, k: int = 3) -> str:
-    """Tell a prediction in a line, and say so if the photo is of none of the trained classes.
+    """Return a prediction in a line, and say so if the photo is of none of the trained classes.
 
     "cat 0.97 (margin 0.95 over dog)"; "coffee is outside the 12 trained classes; nearest answers: golf_ball 0.41, ...".
 

@@ -178,7 +178,7 @@ def _compute(net: HRNet, step: Step, values: Mapping[str, Tensor], x: Tensor) ->
 
 
 def size_at(site: Site, x: Tensor) -> tuple[int, int]:
-    """Give the height and width of a site's tensor for photos (N, 3, H, W); (1, 1) where there is no spatial extent."""
+    """Return (height, width) of a site's tensor for photos (N, 3, H, W); (1, 1) where there is no spatial extent."""
     if site.stride is None:
         return 1, 1
     return ceil(x.shape[-2] / site.stride), ceil(x.shape[-1] / site.stride)

@@ -208,12 +208,12 @@ def is_pattern(name: str) -> bool:
 
 
 def match(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
-    """Give the names that a pattern with ``*`` and ``?`` stands for, in their order."""
+    """Return the names that a pattern with ``*`` and ``?`` stands for, in their order."""
     return tuple(name for name in names if fnmatchcase(name, pattern))
 
 
 def resolve(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
-    """Give the canonical address for a canonical or published one.
+    """Return the canonical address for a canonical or published one.
 
     Args:
         name: what the user wrote.
@@ -232,7 +232,7 @@ def resolve(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], ow
 
 
 def explain(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
-    """Say in a sentence why an address names no site of a net, and which ones it may have meant."""
+    """Return in a sentence why an address names no site of a net, and which ones it may have meant."""
     try:
         address = parse(name)
     except SiteError as error:

@@ -54,7 +54,7 @@ class Region:
     channel: ClassName | None = None
 
     def words(self) -> str:
-        """Say what is summed."""
+        """Return what is summed."""
         channel = "all channels" if self.channel is None else f"channel {self.channel}"
         what = self.site if self.site.endswith("]") else f"{channel} of {self.site}"  # [3] names the channel itself
         if self.rows.stop - self.rows.start == self.columns.stop - self.columns.start == 1:

@@ -92,7 +92,7 @@ class Trace(SiteMap[Tensor]):
             self.fingerprint.check_numbers(numbers, *words)
 
     def running_sums(self, site: str | Site) -> tuple[Tensor, ...]:
-        """Give the partial sums of a fuse sum or head sum, the first one being its first input, the last one itself.
+        """Return the partial sums of a fuse sum or head sum, the first one being its first input, the last one itself.
 
         They are added up as the net adds them, so the last one equals the site to the bit.
         """
@@ -216,7 +216,7 @@ def exact(net: HRNet, base: Trace) -> Trace:
 
 
 def read_input(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
-    """Give what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
+    """Return what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
     if isinstance(photo, Trace):
         check_base(net, photo)
         return photo.input, tuple(one.name for one in photo.photos)

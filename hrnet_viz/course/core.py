@@ -112,7 +112,7 @@ def check(name: str, answer: Any, **context: Any) -> Verdict:
 
 
 def find(name: str) -> Exercise:
-    """Give an exercise by name.
+    """Return an exercise by name.
 
     Raises:
         ValueError: no such exercise; the message names the nearest.
@@ -126,7 +126,7 @@ def find(name: str) -> Exercise:
 
 @cache
 def exercises() -> Mapping[str, Exercise]:
-    """Give all exercises by name, notebook by notebook."""
+    """Return all exercises by name, notebook by notebook."""
     package = import_module("hrnet_viz.course")
     found: dict[str, Exercise] = {}
     for module in sorted(iter_modules(package.__path__), key=lambda item: item.name):
@@ -137,7 +137,7 @@ def exercises() -> Mapping[str, Exercise]:
 
 
 def kind_of(expected: Any) -> str:
-    """Say what sort of answer is expected without giving it away."""
+    """Return what sort of answer is expected without giving it away."""
     if hasattr(expected, "shape") and not isinstance(expected, np.generic):
         return f"numbers of shape {tuple(expected.shape)}"
     if isinstance(expected, Mapping):

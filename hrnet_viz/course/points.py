@@ -153,7 +153,7 @@ def one_thread() -> Iterator[None]:
 
 @torch.no_grad()
 def miss_distances(net: nn.Module, scenes: Scenes) -> Tensor:
-    """Give the distance in px between each point and the middle of the cell with the highest score, (N,)."""
+    """Return the distance in px between each point and the middle of the cell with the highest score, (N,)."""
     scores = net.eval()(scenes.pictures)
     best = scores.flatten(1).argmax(1)
     across = scores.shape[-1]
@@ -164,7 +164,7 @@ def miss_distances(net: nn.Module, scenes: Scenes) -> Tensor:
 
 @torch.no_grad()
 def answer(net: nn.Module, scenes: Scenes, number: int = 0) -> Tensor:
-    """Give the probability of every cell of one scene, (h, w)."""
+    """Return the probability of every cell of one scene, (h, w)."""
     scores: Tensor = net.eval()(scenes.pictures[number : number + 1])[0]
     return scores.flatten().softmax(0).reshape(scores.shape)
 

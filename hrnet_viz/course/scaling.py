@@ -87,7 +87,7 @@ class ScaleSlider(Choices, widgets.VBox):  # type: ignore[misc]  # ipywidgets ha
         return self._base
 
     def figure(self, *, theme: Theme | None = None) -> Picture:
-        """Give the static twin: every logit over the factor, and the straight line that the gradient predicts."""
+        """Return the static twin: every logit over the factor, and the straight line that the gradient predicts."""
         factors = [LOWEST + (HIGHEST - LOWEST) * k / 16 for k in range(17)]
         logits = torch.stack([self._logits_at(self.site, factor) for factor in factors])
         slope = contributions(self._net, self._trace.input[:1], self.target, sites=self.site)[self.site]
@@ -122,7 +122,7 @@ class ScaleSlider(Choices, widgets.VBox):  # type: ignore[misc]  # ipywidgets ha
 
 
 def choose_rows(logits: Tensor, target: int) -> list[int]:
-    """Give the outputs that are shown, in class order: all if they are few, else the highest ones and the target."""
+    """Return the outputs that are shown, in class order: all if they are few, else the highest ones and the target."""
     if len(logits) <= MOST_BARS:
         return list(range(len(logits)))
     highest = [row for row in logits.argsort(descending=True).tolist() if row != target]

@@ -193,7 +193,7 @@ def _band(axes: Axes, start: _Node, end: _Node, colour: str) -> None:
 
 
 def _outline(start: tuple[float, float], end: tuple[float, float], first: float, last: float) -> Path:
-    """Give the outline of a ribbon that leaves and arrives level; widths are those at its two ends."""
+    """Return the outline of a ribbon that leaves and arrives level; widths are those at its two ends."""
     (x, y), (u, v) = start, end
     half = (x + u) / 2
     points = [(x, y), (half, y), (half, v), (u, v), (u, v + last), (half, v + last), (half, y + first), (x, y + first)]
@@ -226,6 +226,6 @@ def _draw_legend(picture: Picture, inches: float, unit: str, *, negative: bool) 
 
 
 def _round_number(value: float) -> float:
-    """Give the next 1, 2 or 5 times a power of ten that is not above a value."""
+    """Return the next 1, 2 or 5 times a power of ten that is not above a value."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(power * max(step for step in (1, 2, 5) if step * power <= value * (1 + 1e-9)))

@@ -99,7 +99,7 @@ class Album:
             self._entries[name] = Entry(name, values, picture, "", (0.0, 0.0, float(width), float(height)))
 
     def thumbnails(self, names: Iterable[str] | None = None) -> tuple[tuple[str, ...], bytes]:
-        """Give names and small pictures, uint8 (number, THUMBNAIL, THUMBNAIL, 3), of these, or of all."""
+        """Return names and small pictures, uint8 (number, THUMBNAIL, THUMBNAIL, 3), of these, or of all."""
         names, pictures = tuple(self if names is None else names), []
         for name in names:
             photo = self._entries[name].photo if name in self._entries else sample_photo(name)
@@ -109,7 +109,7 @@ class Album:
 
 
 def _undo(preparation: Preparation, values: Tensor) -> NDArray[np.uint8]:
-    """Give the picture that a ready tensor was made of; grey where it is none."""
+    """Return the picture that a ready tensor was made of; grey where it is none."""
     if not bool(torch.isfinite(values).all()):
         return np.full((*values.shape[2:], 3), 128, np.uint8)
     undone = preparation.undo(values)

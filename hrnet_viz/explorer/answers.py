@@ -88,7 +88,7 @@ def pack_floats(values: Floats) -> Answer:
 
 
 def as_floats(values: NDArray[Any]) -> bytes:
-    """Give numbers as little-endian float32 bytes."""
+    """Return numbers as little-endian float32 bytes."""
     return np.ascontiguousarray(values, dtype="<f4").tobytes()
 
 
@@ -104,20 +104,20 @@ def percent(share: float) -> str:
 
 
 def softmax(logits: Numbers) -> Numbers:
-    """Give probabilities."""
+    """Return probabilities."""
     powers = np.exp(logits - logits.max())
     result: Numbers = powers / powers.sum()
     return result
 
 
 def rank(numbers: Numbers) -> list[int]:
-    """Give the classes that a table lists, the one with the largest number first."""
+    """Return the classes that a table lists, the one with the largest number first."""
     order: list[int] = np.argsort(-numbers, kind="stable")[:MOST].tolist()
     return order
 
 
 def list_answers(labels: Sequence[str], logits: Numbers, *, outside: bool) -> dict[str, Any]:
-    """Give the table of the most probable classes; a bar is (start, length, mark) in shares of its room."""
+    """Return the table of the most probable classes; a bar is (start, length, mark) in shares of its room."""
     chances = softmax(logits)
     rows = [[labels[k], [0, chances[k], 0], percent(chances[k]), short(float(logits[k]), 4)] for k in rank(logits)]
     what = "Answers among the trained classes, none of which is the name of this photo" if outside else "Answers"
@@ -125,7 +125,7 @@ def list_answers(labels: Sequence[str], logits: Numbers, *, outside: bool) -> di
 
 
 def list_changes(labels: Sequence[str], before: Numbers, after: Numbers) -> dict[str, Any]:
-    """Give the table of logits before and after an edit.
+    """Return the table of logits before and after an edit.
 
     A bar is (start, length, mark) in shares of its room: from 0 to the logit now, with a mark at the logit before.
     """
@@ -143,7 +143,7 @@ def list_changes(labels: Sequence[str], before: Numbers, after: Numbers) -> dict
 
 
 def tell_change(before: Numbers, after: Numbers, target: int) -> str:
-    """Say what becomes of one class."""
+    """Return what becomes of one class."""
     old, new = softmax(before)[target], softmax(after)[target]
     first, second = (1 + int((row > row[target]).sum()) for row in (before, after))
     logits = f"logit {short(float(before[target]), 4)} to {short(float(after[target]), 4)}"
@@ -151,7 +151,7 @@ def tell_change(before: Numbers, after: Numbers, target: int) -> str:
 
 
 def list_shares(module: str, words: str, matrix: Numbers) -> dict[str, Any]:
-    """Give a matrix of shares as rows of (fuse path, number in words, length of its bar)."""
+    """Return a matrix of shares as rows of (fuse path, number in words, length of its bar)."""
     most = np.nanmax(np.abs(matrix), initial=1e-12)
     rows = [
         [

@@ -65,7 +65,7 @@ STATE = (*CHOICES, *("photo", "site", "channel", "overlay", "place", "field", "t
 
 
 def describe_net(net: HRNet, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Give what the page needs to know of a net, as what JSON can carry."""
+    """Return what the page needs to know of a net, as what JSON can carry."""
     layout = lay_out(net.plan)
     return {
         "name": net.variant.name,
@@ -83,7 +83,7 @@ def describe_net(net: HRNet, labels: tuple[str, ...]) -> dict[str, Any]:
 
 
 def describe_node(node: Node, plan: Plan) -> dict[str, Any]:
-    """Give what the page needs to know of a landmark."""
+    """Return what the page needs to know of a landmark."""
     site = node.site
     text = "+" if node.is_round else str(site.channels) if node.width > 2 * len(str(site.channels)) * 4 else ""
     inputs = [name for name in site.inputs if name != INPUT]

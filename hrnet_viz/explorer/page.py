@@ -213,7 +213,7 @@ def pack(data: bytes, width: int = 1) -> bytes:
 
 
 def digest(text: str) -> str:
-    """Give what a content security policy calls an inline text by."""
+    """Return what a content security policy calls an inline text by."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -238,7 +238,7 @@ LAST_LINE = {"kernel": "export default { render };", "file": "showFile(document)
 
 @cache
 def read_module(host: Literal["kernel", "file"]) -> str:
-    """Give the ES module for a host: all parts, the host, and one line that starts it.
+    """Return the ES module for a host: all parts, the host, and one line that starts it.
 
     Comments on lines of their own and indentation are left out: a notebook stores this text with each explorer.
     """
@@ -249,7 +249,7 @@ def read_module(host: Literal["kernel", "file"]) -> str:
 
 @cache
 def read_style() -> str:
-    """Give the style sheet."""
+    """Return the style sheet."""
     return _read("style.css")
 
 

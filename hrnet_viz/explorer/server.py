@@ -101,12 +101,12 @@ class Server:
         return tuple(name for name in METHODS if name != "cam")
 
     def rank_labels(self, photo: str) -> list[str]:
-        """Give the labels, the one with the highest logit first."""
+        """Return the labels, the one with the highest logit first."""
         order = self.trace(photo)["logits"][0].argsort(descending=True).tolist()
         return [self.labels[index] for index in order]
 
     def trace(self, photo: str) -> Trace:
-        """Give all landmarks for a photo; traced when first asked for."""
+        """Return all landmarks for a photo; traced when first asked for."""
         self._check_net()
         if photo not in self._traces:
             self._traces[photo] = trace(self.net, self.album[photo].input)
@@ -128,7 +128,7 @@ class Server:
             raise ValueError("The net has changed since this explorer was opened: run the cell again.") from error
 
     def tensor(self, photo: str, site: str) -> torch.Tensor:
-        """Give the tensor at any site, inner ones too, (C, H, W); (C, 1, 1) where it has no spatial extent."""
+        """Return the tensor at any site, inner ones too, (C, H, W); (C, 1, 1) where it has no spatial extent."""
         name, base = self.net.plan.resolve(site), self.trace(photo)
         if name in base:
             value = base[name]
@@ -140,18 +140,18 @@ class Server:
     # ---- the net and its photos ---------------------------------------------------------------------------------
 
     def describe_net(self) -> Answer:
-        """Give the map of the network, the names of everything that can be chosen, and the colours as tables."""
+        """Return the map of the network, the names of everything that can be chosen, and the colours as tables."""
         return Answer(
             describe_net(self.net, self.labels), lookup_table(SEQUENTIAL).tobytes() + lookup_table(SIGNED).tobytes()
         )
 
     def show_samples(self) -> Answer:
-        """Give names and thumbnails of all photos that can be chosen."""
+        """Return names and thumbnails of all photos that can be chosen."""
         names, pictures = self.album.thumbnails()
         return Answer({"names": names, "side": THUMBNAIL}, pictures)
 
     def show_photo(self, name: str) -> Answer:
-        """Give what the net sees of a photo, as RGB bytes, and what it answers."""
+        """Return what the net sees of a photo, as RGB bytes, and what it answers."""
         from hrnet_viz.predictions import describe, read_predictions
 
         entry = self.album[name]
@@ -195,20 +195,20 @@ class Server:
     # ---- tensors ------------------------------------------------------------------------------------------------
 
     def give_maps(self, photo: str, site: str) -> Answer:
-        """Give all maps of a site as indices."""
+        """Return all maps of a site as indices."""
         values = self.tensor(photo, site).numpy()
         kind = self.net.plan.sites[self.net.plan.resolve(site)].kind
         return pack_maps(values, signed=kind in SIGNED_KINDS or bool((values < 0).any()))
 
     def give_channel(self, photo: str, site: str, channel: int) -> Answer:
-        """Give one map of a site, exactly."""
+        """Return one map of a site, exactly."""
         values = self.tensor(photo, site)
         if not 0 <= channel < len(values):
             raise ValueError(f"'{site}' has channels 0 to {len(values) - 1}; channel {channel} was asked for.")
         return pack_floats(values[channel : channel + 1].numpy())
 
     def give_floats(self, photo: str, site: str) -> Answer:
-        """Give all maps of a site exactly; those of a path that is enlarged, before it is."""
+        """Return all maps of a site exactly; those of a path that is enlarged, before it is."""
         known = self.net.plan.sites[self.net.plan.resolve(site)]
         enlarged = known.kind == "fuse_path" and (known.source or 0) > (known.branch or 0)
         answer = pack_floats(self.tensor(photo, f"{known.name}.bn" if enlarged else known.name).numpy())
@@ -219,7 +219,7 @@ class Server:
         )
 
     def measure_shares(self, photo: str, module: str) -> Answer:
-        """Give every measure of the paths of a module, and whether they add up to the sums to the bit."""
+        """Return every measure of the paths of a module, and whether they add up to the sums to the bit."""
         from hrnet_viz.exchanges import MEASURES, shares
 
         base = self.trace(photo)
@@ -234,7 +234,7 @@ class Server:
         return Answer({"measures": measures, "exact": exact})
 
     def find_field(self, photo: str, site: str) -> Answer:
-        """Give the theoretical receptive field of every cell of a site: first and last row, first and last column."""
+        """Return the theoretical receptive field of every cell of a site: first and last row, first and last column."""
         from hrnet_viz.receptive_fields.fields import trace_intervals
 
         sides = self.album[photo].picture.shape[:2]
@@ -247,7 +247,7 @@ class Server:
     # ---- classes ------------------------------------------------------------------------------------------------
 
     def cams(self, photo: str, target: str, contrast: str, method: str) -> Cams:
-        """Give class activation maps; one pass serves all methods."""
+        """Return class activation maps; one pass serves all methods."""
         from hrnet_viz.attribution.cam import cam
 
         question = (photo, target, contrast)
@@ -260,7 +260,7 @@ class Server:
         return self._cams[1][method]
 
     def explain(self, photo: str, target: str, contrast: str, method: str) -> Answer:
-        """Give the class activation maps of one method at every branch, exchange and step of the head."""
+        """Return the class activation maps of one method at every branch, exchange and step of the head."""
         cams = self.cams(photo, target, contrast, method)
         maps = [single[0].float().cpu().numpy() for single in cams.values()]
         sites = [
@@ -295,7 +295,7 @@ class Server:
         return tuple(site.name for site in sites if site.stride is not None and "down" not in site.name)
 
     def edit(self, photo: str, site: str, factor: float) -> tuple[Numbers, Numbers]:
-        """Give the logits before and after scaling a site."""
+        """Return the logits before and after scaling a site."""
         if factor == 1:
             same = self.trace(photo)["logits"][0].double().cpu().numpy()
             return same, same
@@ -306,7 +306,7 @@ class Server:
         return before, after
 
     def ablate(self, photo: str, site: str, factor: float, target: str = "") -> Answer:
-        """Tell what scaling a site does to the logits, in words and as a table."""
+        """Return what scaling a site does to the logits, in words and as a table."""
         before, after = self.edit(photo, site, factor)
         label = self.check_label(target) if target else self.labels[int(before.argmax())]
         reached = len(self.net.plan.downstream([site]))
@@ -315,7 +315,7 @@ class Server:
         return Answer({"words": words} | list_changes(self.labels, before, after))
 
     def check_label(self, label: str) -> str:
-        """Give a label back if it is one.
+        """Return a label back if it is one.
 
         Raises:
             ValueError: it is none; the message names the nearest.

@@ -89,7 +89,7 @@ class MapSliders(Choices, widgets.VBox):  # type: ignore[misc]  # ipywidgets has
         return values
 
     def figure(self, **options: Any) -> Picture:
-        """Give the static twin: all channels of the site as a figure."""
+        """Return the static twin: all channels of the site as a figure."""
         return channel_grid(self._trace, self.site, **options)
 
     def _refresh(self, _change: object = None) -> None:

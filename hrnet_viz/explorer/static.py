@@ -141,7 +141,7 @@ _DRAWN: dict[str, Callable[[Scene], Picture]] = {
 
 
 def draw_small(picture: Picture) -> bytes:
-    """Give a PNG that a notebook may store: as sharp as fits into ``LARGEST_STORED`` bytes."""
+    """Return a PNG that a notebook may store: as sharp as fits into ``LARGEST_STORED`` bytes."""
     return next(
         (png for png in map(picture.png, SHARPNESSES) if len(png) <= LARGEST_STORED), picture.png(SHARPNESSES[-1])
     )

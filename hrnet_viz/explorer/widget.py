@@ -124,7 +124,7 @@ class Explorer(Choices, anywidget.AnyWidget):
         return self._opened
 
     def figure(self, **options: Any) -> Picture:
-        """Give the static twin: a figure of what the chosen panel shows, for paper, GitHub and screen readers."""
+        """Return the static twin: a figure of what the chosen panel shows, for paper, GitHub and screen readers."""
         return draw_static(self._server, self.choices, **options)
 
     def save(self, path: str | Path, **options: Any) -> Path:

@@ -35,7 +35,7 @@ class ConvNorm(nn.Sequential):
 
 
 def shortcut(inputs: int, outputs: int) -> nn.Module:
-    """Give what a residual block adds: its input, projected by a 1x1 convolution if the channels change."""
+    """Return what a residual block adds: its input, projected by a 1x1 convolution if the channels change."""
     return HandOver() if inputs == outputs else ConvNorm(inputs, outputs, kernel=1, relu=False)
 
 

@@ -72,7 +72,7 @@ def _count(module: nn.Module, site: Site, height: int, width: int) -> Count:
 
 
 def variants_table(height: int = 224, width: int = 224) -> str:
-    """Tell the family as a text table: widths, modules, parameters and multiply-adds of the classification nets."""
+    """Return the family as a text table: widths, modules, parameters and multiply-adds of the classification nets."""
     head = f"{'variant':<20}{'branch channels':<21}{'modules':<9}{'parameters':>13}"
     lines = [
         f"Classification nets, 1000 outputs, at {height} x {width} px.",

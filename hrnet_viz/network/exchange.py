@@ -86,7 +86,7 @@ class HighResolutionModule(nn.Module):
         return total
 
     def contribution(self, branches: Sequence[Tensor], i: int, j: int) -> Tensor:
-        """Give what branch j contributes to output i, in the shape of branch i."""
+        """Return what branch j contributes to output i, in the shape of branch i."""
         path = self.fuse_layers[i][j]  # type: ignore[index]  # a ModuleList of ModuleLists
         result: Tensor = path(branches[j], branches[i].shape[-2:]) if j > i else path(branches[j])
         return result

@@ -145,7 +145,7 @@ def _sample(value: Tensor) -> Tensor:
 
 
 def check_forward(net: nn.Module, called: frozenset[str], own: type[nn.Module]) -> None:
-    """Say so where the plan of a net can't be what its ``forward`` does.
+    """Warn where the plan of a net can't be what its ``forward`` does, and refuse work in place.
 
     Args:
         net: the net.

@@ -69,7 +69,7 @@ class Step:
         return bool(self.inner) and not self.target
 
     def expand(self) -> tuple[Step, ...]:
-        """Give the single operations, the last one handing its result over under the landmark's address."""
+        """Return the single operations, the last one handing its result over under the landmark's address."""
         if not self.inner:
             return (self,)
         last = replace(self.site, inputs=(self.inner[-1].name,))
@@ -220,7 +220,7 @@ class Plan:
         return choose_channels(self.sites[resolve(address, self.sites, self.aliases, self.owner)], channels)
 
     def resolve(self, name: object) -> str:
-        """Give the canonical address of a whole site, an address or a published name.
+        """Return the canonical address of a whole site, an address or a published name.
 
         Raises:
             SiteError: the net has no such site; the message names the nearest.
@@ -259,7 +259,7 @@ class Plan:
         return tuple(place for name in self.sites if name in chosen for place in chosen[name].values())
 
     def names(self, wanted: str | Site | Iterable[str | Site]) -> tuple[str, ...]:
-        """Give the addresses of the whole sites that a request stands for, in plan order; see ``places``.
+        """Return the addresses of the whole sites that a request stands for, in plan order; see ``places``.
 
         Raises:
             SiteError: an address that is none or names channels, or a pattern that matches nothing.
@@ -267,7 +267,7 @@ class Plan:
         return tuple(dict.fromkeys(map(_whole, self.places(wanted))))
 
     def expand(self, names: Iterable[str]) -> tuple[Step, ...]:
-        """Give the steps with every landmark opened up that has one of ``names`` inside it."""
+        """Return the steps with every landmark opened up that has one of ``names`` inside it."""
         opened = frozenset(self.sites[name].landmark for name in names if self.sites[name].inner)
         if opened not in self._expanded:
             self._expanded[opened] = tuple(
@@ -296,7 +296,7 @@ class Plan:
         return tuple(site for site in pool if all(getattr(site, key) == value for key, value in wanted.items()))
 
     def downstream(self, names: str | Iterable[str]) -> set[str]:
-        """Give every landmark that a change at one of the landmarks ``names`` reaches, without ``names`` themselves."""
+        """Return every landmark that a change at one of the landmarks ``names`` reaches, without these."""
         names = [names] if isinstance(names, str) else names
         reached = {self.sites[name].landmark for name in names}
         start = set(reached)
@@ -306,7 +306,7 @@ class Plan:
         return reached - start
 
     def upstream(self, name: str) -> set[str]:
-        """Give every landmark that a landmark is computed from, directly or not, without itself."""
+        """Return every landmark that a landmark is computed from, directly or not, without itself."""
         needed = {self.sites[name].landmark}
         for step in reversed(self.steps):
             if step.name in needed:

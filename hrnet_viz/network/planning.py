@@ -47,7 +47,7 @@ class _Writer:
         self.facts: dict[str, tuple[int, int | None]] = {INPUT: (3, 1)}
 
     def module(self, target: str) -> nn.Sequential:
-        """Give a module of the net; typed as the container that most callers ask for."""
+        """Return a module of the net; typed as the container that most callers ask for."""
         return self.net.get_submodule(target)  # type: ignore[return-value]  # it promises only a Module
 
     def write(
@@ -180,7 +180,7 @@ class _Writer:
         self.landmark("logits", [self.landmark("head.pool", [y], "pool")], "classifier")
 
     def linked(self) -> tuple[Step, ...]:
-        """Give the steps with ``feeds`` filled in: landmarks among landmarks, inner sites in the opened-up list."""
+        """Return the steps with ``feeds`` filled in: landmarks among landmarks, inner sites in the opened-up list."""
         feeds = _feeds(self.steps)
         single = _feeds(single for step in self.steps for single in step.expand())
         return tuple(

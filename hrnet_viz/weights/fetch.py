@@ -34,7 +34,7 @@ class Address:
 
 
 def cache_folder() -> Path:
-    """Give the folder of downloaded weights: ``HRNET_VIZ_CACHE``, else ``~/.cache/hrnet_viz``."""
+    """Return the folder of downloaded weights: ``HRNET_VIZ_CACHE``, else ``~/.cache/hrnet_viz``."""
     try:
         return Path(os.environ.get(VARIABLE) or "~/.cache/hrnet_viz").expanduser()
     except RuntimeError as error:  # a container whose user has neither a name nor a home
@@ -44,7 +44,7 @@ def cache_folder() -> Path:
 
 
 def obtain(name: str, addresses: Sequence[Address], inspect: Inspect, *, progress: bool = True) -> tuple[Path, str]:
-    """Give a checked file from the cache, downloading it if it is not there.
+    """Return a checked file from the cache, downloading it if it is not there.
 
     Args:
         name: what an error calls the weights.
@@ -118,7 +118,7 @@ def _fetch(path: Path, address: Address, inspect: Inspect, *, progress: bool) ->
 
 
 def _accept(file: Path, path: Path, address: Address, inspect: Inspect) -> str:
-    """Give the SHA-256 of a file that is right, and "" for one that is not the expected one.
+    """Return the SHA-256 of a file that is right, and "" for one that is not the expected one.
 
     The first file that is accepted for ``path`` is inspected and its hash recorded; later ones must have that hash.
     """
@@ -156,7 +156,7 @@ def _recorded(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Give the SHA-256 of a file in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -317,7 +317,7 @@ def _connect(url: str, headers: dict[str, str], part: Path) -> Iterator[HTTPResp
 
 @contextmanager
 def _explain_disk(part: Path, total: int | None) -> Iterator[None]:
-    """Say in a sentence why the disk did not take the file; a full one gets its room back."""
+    """Return in a sentence why the disk did not take the file; a full one gets its room back."""
     try:
         yield
     except OSError as error:

@@ -28,16 +28,16 @@ class Fit:
     Attributes:
         net: the net, still without numbers, on the "meta" device.
         tensors: published name -> tensor to take over, float32, not shared with the file.
-        zeroed: tensors that become 0.
-        renewed: tensors that start at random.
-        left_over: names in the file without a place.
+        missing: tensors that become 0.
+        reinitialised: tensors that start at random.
+        unexpected: names in the file without a place.
     """
 
     net: HRNet
     tensors: Mapping[str, Tensor]
-    zeroed: tuple[str, ...]
-    renewed: tuple[str, ...]
-    left_over: tuple[str, ...]
+    missing: tuple[str, ...]
+    reinitialised: tuple[str, ...]
+    unexpected: tuple[str, ...]
 
 
 def fit(
@@ -60,7 +60,7 @@ def fit(
         partial: take what fits, and report the rest instead of refusing it.
 
     Raises:
-        WeightsError: the file is another variant, or something is missing, left over, of another shape or not finite.
+        WeightsError: the file is another variant, or something is missing, unexpected, of another shape or not finite.
     """
     variant = choose_variant(tensors, where, variant)
     stored = tensors[CLASSIFIER[0]].shape[0] if CLASSIFIER[0] in tensors else None
@@ -68,38 +68,40 @@ def fit(
     net = build_skeleton(variant, outputs)
     expected = net.state_dict()
     given = dict(tensors)
-    renewed: list[str] = []
+    reinitialised: list[str] = []
     if stored not in (None, outputs):
-        renewed = [name for name in CLASSIFIER if given.pop(name, None) is not None]
+        reinitialised = [name for name in CLASSIFIER if given.pop(name, None) is not None]
 
-    missing = [name for name in expected if name not in given and name not in renewed]
-    zeroed = [name for name in missing if name.endswith("num_batches_tracked")]
-    if flavour.head and all(name in missing for name in HEAD_BIASES):
-        zeroed += HEAD_BIASES
-    missing = [name for name in missing if name not in zeroed]
-    left_over = [name for name in given if name not in expected]
+    absent = [name for name in expected if name not in given and name not in reinitialised]
+    missing = [name for name in absent if name.endswith("num_batches_tracked")]
+    if flavour.head and all(name in absent for name in HEAD_BIASES):
+        missing += HEAD_BIASES
+    absent = [name for name in absent if name not in missing]
+    unexpected = [name for name in given if name not in expected]
     misfits = {
-        name: _misfit(given[name], value) for name, value in expected.items() if name in given and name not in renewed
+        name: _misfit(given[name], value)
+        for name, value in expected.items()
+        if name in given and name not in reinitialised
     }
     misfits = {name: reason for name, reason in misfits.items() if reason}
-    if not partial and (missing or left_over or misfits):
-        told = _tell(missing, left_over, misfits)
+    if not partial and (absent or unexpected or misfits):
+        told = _tell(absent, unexpected, misfits)
         raise WeightsError(
             " ".join([f"{where} does not fit {variant.name}, so nothing was loaded.", *told, *_advise(flavour, given)])
         )
 
-    renewed += [*missing, *misfits]
+    reinitialised += [*absent, *misfits]
     taken = {
         name: torch.empty(value.shape, dtype=value.dtype).copy_(given[name].detach())
         for name, value in expected.items()
-        if name in given and name not in renewed
+        if name in given and name not in reinitialised
     }
     if not taken:
         raise WeightsError(f"Nothing in {where} fits {variant.name}. Nothing was loaded.")
     broken = [name for name, value in taken.items() if not bool(value.isfinite().all())]
     if broken:
         raise WeightsError(f"{where} holds NaN or infinite numbers in {list_some(broken)}. Nothing was loaded.")
-    return Fit(net, taken, tuple(zeroed), tuple(renewed), tuple(left_over))
+    return Fit(net, taken, tuple(missing), tuple(reinitialised), tuple(unexpected))
 
 
 def choose_variant(tensors: Mapping[str, Tensor], where: str, asked: Variant | None) -> Variant:
@@ -182,7 +184,7 @@ def _numbers(variant: Variant) -> tuple[object, ...]:
 
 
 def _misfit(given: Tensor, expected: Tensor) -> str:
-    """Say in what a tensor differs; "" if it fits."""
+    """Return in what a tensor differs; "" if it fits."""
     if given.shape != expected.shape:
         return f"{tuple(given.shape)} instead of {tuple(expected.shape)}"
     if given.is_meta:
@@ -194,11 +196,11 @@ def _misfit(given: Tensor, expected: Tensor) -> str:
     return ""
 
 
-def _tell(missing: list[str], left_over: list[str], misfits: Mapping[str, str]) -> Iterator[str]:
-    if missing:
-        yield f"Missing: {len(missing)} ({list_some(missing)})."
-    if left_over:
-        yield f"Left over: {len(left_over)} ({list_some(left_over)})."
+def _tell(absent: list[str], unexpected: list[str], misfits: Mapping[str, str]) -> Iterator[str]:
+    if absent:
+        yield f"Missing: {len(absent)} ({list_some(absent)})."
+    if unexpected:
+        yield f"Unexpected: {len(unexpected)} ({list_some(unexpected)})."
     if misfits:
         told = list_some(f"{name} is {reason}" for name, reason in misfits.items())
         yield f"Of another shape or type: {len(misfits)} ({told})."

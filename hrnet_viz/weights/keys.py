@@ -122,7 +122,7 @@ def find_prefix(names: Iterable[str], where: str) -> str:
 
 
 def recognise(names: Iterable[str]) -> Flavour:
-    """Tell the flavour by its marks."""
+    """Return the flavour by its marks."""
     names = list(names)
     for flavour in FLAVOURS:
         if any(name.startswith(flavour.marks) for name in names):
@@ -163,7 +163,7 @@ def guess_net(content: object) -> str:
 
 
 def flavours_table() -> str:
-    """Tell the key maps as a Markdown table."""
+    """Return the key maps as a Markdown table."""
     lines = ["| keys of | tried on a real file | rests on | loads |", "|---|---|---|---|"]
     for flavour in (OWN, *FLAVOURS, BARE):
         loads = "whole" if flavour.head else "streams, with partial=True"

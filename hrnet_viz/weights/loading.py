@@ -37,7 +37,7 @@ def load(
     """Load a net with weights that mean something; it comes in eval mode, in float32, on the CPU.
 
     Everything is checked before a net is made: there is either a whole one or an error that lists, by name, what is
-    missing and what is left over. A file is read without running code that it may contain.
+    missing and what is unexpected. A file is read without running code that it may contain.
 
     Args:
         source: "teaching" for the weights that ship with the project; "hrnet_w18", or another variant, or
@@ -91,11 +91,11 @@ def _report(origin: Source, found: Fit, *, named: bool) -> LoadReport:
         flavour=origin.flavour.name,
         tried=origin.flavour.tried,
         loaded=len(found.tensors),
-        zeroed=found.zeroed,
-        renewed=found.renewed,
-        left_over=found.left_over,
+        missing=found.missing,
+        reinitialised=found.reinitialised,
+        unexpected=found.unexpected,
         sha256=origin.sha256,
-        temperature=1.0 if set(CLASSIFIER) & set(found.renewed) else origin.temperature,
+        temperature=1.0 if set(CLASSIFIER) & set(found.reinitialised) else origin.temperature,
         provenance=origin.provenance,
         part=origin.part,
         others=origin.others,
@@ -110,7 +110,7 @@ def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | Mapping[A
             raise WeightsError(f"classes='{classes}' was given; expected a list of names, or \"imagenet\".")
         classes = load_imagenet_classes()
     if classes is None:
-        classes = () if set(CLASSIFIER) & set(found.renewed) else origin.classes
+        classes = () if set(CLASSIFIER) & set(found.reinitialised) else origin.classes
         if classes and len(classes) != found.net.num_outputs:
             raise WeightsError(f"{origin.path} names {len(classes)} classes for {found.net.num_outputs} outputs.")
         return tuple(map(str, classes))
@@ -123,18 +123,20 @@ def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | Mapping[A
 
 
 def _assemble(found: Fit, temperature: float) -> HRNet:
-    """Put the tensors into a net that has none yet; only what is renewed is drawn at random."""
+    """Put the tensors into a net that has none yet; only what is reinitialised is drawn at random."""
     net, tensors = found.net, dict(found.tensors)
     for name, value in net.state_dict().items():
-        if name in found.zeroed:
+        if name in found.missing:
             tensors[name] = torch.zeros(value.shape, dtype=value.dtype)
-    if set(found.renewed) <= set(CLASSIFIER):
-        fresh = nn.Linear(FINAL_CHANNELS, net.num_outputs).state_dict(prefix="classifier.") if found.renewed else {}
+    if set(found.reinitialised) <= set(CLASSIFIER):
+        fresh = (
+            nn.Linear(FINAL_CHANNELS, net.num_outputs).state_dict(prefix="classifier.") if found.reinitialised else {}
+        )
     else:
         fresh = HRNet(net.variant, net.num_outputs).state_dict()
-    tensors |= {name: fresh[name] for name in found.renewed}
+    tensors |= {name: fresh[name] for name in found.reinitialised}
     for name in CLASSIFIER:
-        if name not in found.renewed:
+        if name not in found.reinitialised:
             tensors[name] = tensors[name] / temperature
     net.load_state_dict(tensors, strict=True, assign=True)
     return net.eval()
@@ -142,12 +144,12 @@ def _assemble(found: Fit, temperature: float) -> HRNet:
 
 def _warn(report: LoadReport, flavour: Flavour, *, partial: bool) -> None:
     told = []
-    if report.renewed:
-        only_classifier = set(report.renewed) <= set(CLASSIFIER)
-        what = "Its classifier starts" if only_classifier else f"{len(report.renewed)} tensors start"
-        told.append(f"{what} at random: {list_some(report.renewed)}.")
-    if report.left_over:
-        told.append(f"{len(report.left_over)} tensors of the file were left out: {list_some(report.left_over)}.")
+    if report.reinitialised:
+        only_classifier = set(report.reinitialised) <= set(CLASSIFIER)
+        what = "Its classifier starts" if only_classifier else f"{len(report.reinitialised)} tensors start"
+        told.append(f"{what} at random: {list_some(report.reinitialised)}.")
+    if report.unexpected:
+        told.append(f"{len(report.unexpected)} tensors of the file were left out: {list_some(report.unexpected)}.")
     if partial and flavour.bilinear:
         told.append(BILINEAR)
     if told:

@@ -99,7 +99,7 @@ def find_published(name: str) -> Published | None:
 
 
 def load_imagenet_classes() -> tuple[str, ...]:
-    """Give the 1000 ImageNet class names in output order, from torchvision's metadata; nothing is downloaded.
+    """Return the 1000 ImageNet class names in output order, from torchvision's metadata; nothing is downloaded.
 
     A name that occurs twice there (in some versions a crane is a bird and a machine) gets its output number.
     """
@@ -121,7 +121,7 @@ def name_all() -> str:
 
 
 def published_table() -> str:
-    """Tell the published weights as a Markdown table."""
+    """Return the published weights as a Markdown table."""
     lines = [
         "| name | first address | SHA-256 begins with | other address | crop | licence | made by | tried |",
         "|---|---|---|---|---|---|---|---|",

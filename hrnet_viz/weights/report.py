@@ -35,9 +35,9 @@ class LoadReport:
         flavour: whose key names the file has, see ``hrnet_viz.weights.keys``.
         tried: whether this flavour's key map could be tried on a real file.
         loaded: number of tensors taken over from the file.
-        zeroed: tensors that the file does not need to have and that are 0: biases of a bias-free head, batch counters.
-        renewed: tensors that start at random.
-        left_over: names in the file that this net has no place for.
+        missing: tensors that the file does not need to have and that are 0: biases of a bias-free head, batch counters.
+        reinitialised: tensors that start at random.
+        unexpected: names in the file that this net has no place for.
         sha256: of the file, where it was computed.
         temperature: what the logits of the file were divided by to be calibrated; 1 if by nothing.
         provenance: what the file says about its own making.
@@ -51,9 +51,9 @@ class LoadReport:
     flavour: str
     tried: bool
     loaded: int
-    zeroed: tuple[str, ...] = ()
-    renewed: tuple[str, ...] = ()
-    left_over: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    reinitialised: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
     sha256: str = ""
     temperature: float = 1.0
     provenance: Mapping[str, object] = field(default_factory=dict)
@@ -62,12 +62,12 @@ class LoadReport:
     hint: str = ""
 
     def __str__(self) -> str:
-        """Tell it in a few lines."""
+        """Return the report in a few lines."""
         lines = [f"{self.variant}: {self.loaded} tensors from {self.source} ({self.flavour} keys)"]
         for names, what in (
-            (self.zeroed, "set to 0, as the file has none"),
-            (self.renewed, "started at random"),
-            (self.left_over, "in the file, but not in the net"),
+            (self.missing, "set to 0, as the file has none"),
+            (self.reinitialised, "started at random"),
+            (self.unexpected, "in the file, but not in the net"),
         ):
             if names:
                 lines.append(f"{len(names)} {what}: {list_some(names)}")

@@ -82,7 +82,7 @@ def open_source(
 
 
 def _explain_object(source: object) -> str:
-    """Say how a net or weights in memory become a net of this package."""
+    """Return how a net or weights in memory become a net of this package."""
     given = f"load takes a name or a path, but a {type(source).__name__} was given."
     if isinstance(source, Mapping) or hasattr(source, "state_dict"):
         theirs = "weights" if isinstance(source, Mapping) else "theirs.state_dict()"
@@ -179,7 +179,7 @@ def _find_asked(name: str | None) -> Variant | None:
 
 
 def find_shipped(name: str = "teaching") -> Path:
-    """Give the file of shipped weights.
+    """Return the file of shipped weights.
 
     Raises:
         WeightsError: there is no such file; the message names the places and says what to do.

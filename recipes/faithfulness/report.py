@@ -68,7 +68,7 @@ def find_best(scores: Tensor, *, seed: int = 0) -> Ranking:
 
 
 def compare(interval: Interval, chance: float) -> str:
-    """Say where a score stands: "above chance", "below chance", "not told apart from chance" or "not defined"."""
+    """Return where a score stands: "above chance", "below chance", "not told apart from chance" or "not defined"."""
     if not isfinite(interval.value):
         return "not defined"
     if interval.low > chance + SMALL:

@@ -101,7 +101,7 @@ def _describe_calibration(calibration: Mapping[str, Any], temperature: float, se
 
 
 def _describe_runs(provenance: Mapping[str, Any], recipe: Mapping[str, Any], history: Mapping[str, Any]) -> list[str]:
-    """Tell of every run, the one that began with random weights first: its command, its recipe, what was done."""
+    """Return of every run, the one that began with random weights first: its command, its recipe, what was done."""
     runs = [{"recipe": recipe, "history": history, "progress": provenance["progress"]}]
     while before := runs[0]["history"].get("before"):
         runs.insert(0, before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hrnet_viz.attribution.truth_table import Interval, wilson
+from hrnet_viz.long_work import run_tasks
 from hrnet_viz.network import HRNet
-from hrnet_viz.photos.folder import list_classes
+from hrnet_viz.photos.folder import PhotoFolder, list_classes
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.targets import output_names
 from recipes.class_folders import match_classes
-from recipes.teaching_net.photos import read_photos
+from recipes.teaching_net.photos import Photos, read_photos
 
 BINS = 15
 
@@ -140,6 +143,7 @@ def measure(
     *,
     batch: int = 64,
     bf16: bool = False,
+    executor: Executor | None = None,
     log: Callable[[str], object] = warnings.warn,
 ) -> list[Scores]:
     """Try a net on a folder of class folders at several sizes, each photo prepared as the net asks for.
@@ -150,21 +154,39 @@ def measure(
         sizes: sides of the square input in pixels.
         batch: photos per pass.
         bf16: faster, a little less exact.
+        executor: who computes; None for this process. The numbers are the same.
         log: takes lines for people: files left out, photos that can't be read, folders matched by their order.
 
     Raises:
-        ValueError: a folder of a class that the net doesn't know, or no photo at all.
+        ValueError: a folder of a class that the net doesn't know, or no photo that can be read.
     """
     photos = list_classes(folder, log)
     places = torch.tensor(match_classes(net, photos.classes, log))
     names = net.classes if len(net.classes) == net.num_outputs else output_names(net)
+    parts = [photos.pick(range(k, min(k + batch, len(photos)))) for k in range(0, len(photos), batch)]
+    tasks = [(part, replace(net.preparation, size=(size, size))) for size in sizes for part in parts]
+    answers = list(run_tasks(_answer, (net, bf16), tasks, executor=executor, unit="batch"))
+    skipped = list(dict.fromkeys(line for _, read in answers for line in read.skipped))
+    for line in skipped:
+        log(f"Skipped: {line}")
+    if len(skipped) == len(photos):
+        raise ValueError(f"Not one of the {len(photos)} photos in '{photos.root}' could be read: {skipped[0]}")
     results = []
-    for size in sizes:
-        read = read_photos(photos, replace(net.preparation, size=(size, size)), log)
-        logits = predict(net, read.pixels, mean=net.preparation.mean, std=net.preparation.std, batch=batch, bf16=bf16)
-        labels: Tensor = places[read.labels]
-        results.append(score(logits, labels, names, size))
+    for number, size in enumerate(sizes):
+        logits, read = zip(*answers[number * len(parts) : (number + 1) * len(parts)], strict=True)
+        labels = torch.cat([part.labels for part in read])
+        results.append(score(torch.cat(logits), places[labels], names, size))
     return results
+
+
+def _answer(shared: tuple[HRNet, bool], task: tuple[PhotoFolder, Preparation]) -> tuple[Tensor, Photos]:
+    """Return the logits of some photos, and their labels; the pixels stay where they were read."""
+    (net, bf16), (part, preparation) = shared, task
+    read = read_photos(part, preparation, allow_none=True)
+    logits = torch.empty(0, net.num_outputs)
+    if len(read):
+        logits = predict(net, read.pixels, mean=preparation.mean, std=preparation.std, batch=len(read), bf16=bf16)
+    return logits, replace(read, pixels=read.pixels[:0])
 
 
 def write_table(results: Sequence[Scores]) -> str:

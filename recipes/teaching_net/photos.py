@@ -52,18 +52,19 @@ class Photos:
         return len(self.pixels)
 
 
-def read_photos(folder: PhotoFolder, preparation: Preparation, log: Callable[[str], object] | None = None) -> Photos:
-    """Decode a folder once, each photo made to fit as the preparation says.
+def read_photos(
+    folder: PhotoFolder,
+    preparation: Preparation,
+    log: Callable[[str], object] | None = None,
+    *,
+    allow_none: bool = False,
+) -> Photos:
+    """Decode a folder once, each photo made to fit as the preparation says; its normalisation isn't used here.
 
-    A photo that can't be read is named through ``log`` and left out.
-
-    Args:
-        folder: which photos.
-        preparation: size and fit; its normalisation isn't used here.
-        log: takes lines for people.
+    A photo that can't be read is left out, and named in ``skipped`` and through ``log``, which takes lines for people.
 
     Raises:
-        ValueError: not a single photo could be read.
+        ValueError: not a single photo could be read, unless that is allowed.
     """
     height, width = preparation.size
     store = np.empty((len(folder), height, width, 3), dtype=np.uint8)
@@ -78,10 +79,10 @@ def read_photos(folder: PhotoFolder, preparation: Preparation, log: Callable[[st
                 log(f"Skipped: {error}")
             continue
         labels.append(label)
-    if not labels:
+    if not labels and not allow_none:
         raise ValueError(f"Not one of the {len(folder)} photos in '{folder.root}' could be read: {skipped[0]}")
     pixels = torch.from_numpy(store[: len(labels)]).permute(0, 3, 1, 2)
-    return Photos(pixels, torch.tensor(labels), folder.classes, tuple(skipped))
+    return Photos(pixels, torch.tensor(labels, dtype=torch.int64), folder.classes, tuple(skipped))
 
 
 @cache  # of the module, not of an object that travels to other processes
@@ -118,7 +119,7 @@ class Batches(Dataset[tuple[Tensor, Tensor, Step]]):
         self.rank, self.world = rank, world
 
     def __getitem__(self, step: Step) -> tuple[Tensor, Tensor, Step]:
-        """Give pixels uint8 (N, 3, size, size), labels (N,) and the step itself."""
+        """Return pixels uint8 (N, 3, size, size), labels (N,) and the step itself."""
         recipe = self.recipe
         augment = build_augmentation(step.size, recipe.smallest_crop, recipe.jitter)
         mine = step.photos[self.rank :: self.world]

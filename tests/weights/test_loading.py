@@ -80,7 +80,7 @@ def test_a_net_comes_back_from_its_own_keys(trained, state, save, x, change):
     assert {value.dtype for value in net.parameters()} == {torch.float32}
     assert all(parameter.requires_grad and parameter.is_contiguous() for parameter in net.parameters())
     assert not any(value.is_meta for value in net.state_dict().values())
-    assert net.load_report.renewed == net.load_report.left_over == ()
+    assert net.load_report.reinitialised == net.load_report.unexpected == ()
     assert str(net.load_report).startswith("hrnet_w18_small_v1: ")
 
 
@@ -117,7 +117,7 @@ def test_mmpretrain_keys_with_a_bias_free_head(trained, state, save, x, prefix):
             assert torch.equal(net.state_dict()[name], torch.zeros_like(value) if name in HEAD_BIASES else value)
     assert net.load_report.flavour == "mmpretrain"
     assert not net.load_report.tried
-    assert set(net.load_report.zeroed) == set(HEAD_BIASES)
+    assert set(net.load_report.missing) == set(HEAD_BIASES)
 
 
 def test_a_bias_free_head_answers_like_one_whose_biases_went_into_the_statistics(trained, state, save, x):
@@ -142,7 +142,7 @@ def test_another_number_of_outputs_renews_exactly_the_classifier_and_says_so(sta
         net = load(path, num_outputs=7)
     assert caught[0].filename == __file__
     assert net.num_outputs == 7
-    assert set(net.load_report.renewed) == {"classifier.weight", "classifier.bias"}
+    assert set(net.load_report.reinitialised) == {"classifier.weight", "classifier.bias"}
     assert net.classifier.weight.std() > 0
     for name, value in net.state_dict().items():
         assert name.startswith("classifier.") or torch.equal(value, state[name])
@@ -158,7 +158,7 @@ def test_what_is_missing_and_left_over_is_listed_by_name(state, save):
     text = str(caught.value)
     assert "Missing: 21 (stage3.0.branches.1.0.conv2.weight, incre_modules.0" in text
     assert "and 17 more)" in text
-    assert "Left over: 1 (stage9.weight)" in text
+    assert "Unexpected: 1 (stage9.weight)" in text
     assert "conv2.weight is (64, 63, 3, 3) instead of (64, 64, 3, 3)" in text
     assert "nothing was loaded" in text
     assert "partial=True" in text
@@ -172,8 +172,8 @@ def test_part_of_a_file_is_taken_only_when_asked_for(trained, state, save):
         LoadWarning, match=r"1 tensors start at random: conv2.weight. 1 tensors of the file were left out"
     ):
         net = load(path, partial=True)
-    assert net.load_report.renewed == ("conv2.weight",)
-    assert net.load_report.left_over == ("extra.weight",)
+    assert net.load_report.reinitialised == ("conv2.weight",)
+    assert net.load_report.unexpected == ("extra.weight",)
     assert net.conv2.weight.std() > 0
     assert torch.equal(net.conv1.weight, trained.conv1.weight)
 
@@ -212,7 +212,7 @@ def test_a_net_of_another_kind_is_recognised_and_lends_its_streams_when_asked(st
         net = load(path, partial=True, num_outputs=3)
     assert ("resampled bilinearly" in str(warned[0].message)) == bilinear
     assert torch.equal(net.stage4[0].branches[3][1].conv2.weight, trained.stage4[0].branches[3][1].conv2.weight)
-    assert set(net.load_report.left_over) == set(extra)
+    assert set(net.load_report.unexpected) == set(extra)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -289,7 +289,7 @@ def test_one_of_two_nets_with_a_usual_prefix_is_taken(state, save, trained, x):
 
 def test_the_same_name_twice_is_refused(state, save):
     state["module.conv1.weight"] = state["conv1.weight"]
-    with pytest.raises(WeightsError, match=r"Left over: 1 .module.conv1.weight"):
+    with pytest.raises(WeightsError, match=r"Unexpected: 1 .module.conv1.weight"):
         load(save(state))
     doubled = with_prefix("module.")(state) | {"conv1.weight": state["conv1.weight"]}
     with pytest.raises(WeightsError, match="twice"):

@@ -76,7 +76,7 @@ def test_a_second_set_of_weights_is_told_and_can_be_taken(tmp_path, weights, oth
     path = stored(tmp_path, make(weights, others))
     net = hv.load(path)
     assert same(net, weights)
-    assert (net.load_report.part, net.load_report.others, net.load_report.left_over) == (first, (second,), ())
+    assert (net.load_report.part, net.load_report.others, net.load_report.unexpected) == (first, (second,), ())
     assert f"part='{second}'" in str(net.load_report)
     assert same(hv.load(path, part=second), others)
     with pytest.raises(hv.WeightsError, match=rf"no part 'nothing'\. It holds '{first}', '{second}'"):
@@ -254,7 +254,7 @@ def test_a_first_layer_of_other_channels_is_told(tmp_path, weights, channels):
     with pytest.raises(hv.WeightsError, match=f"first layer takes {channels} channels where a photo has 3"):
         hv.load(path)
     with pytest.warns(UserWarning, match=r"conv1\.weight"):
-        assert hv.load(path, partial=True).load_report.renewed == ("conv1.weight",)
+        assert hv.load(path, partial=True).load_report.reinitialised == ("conv1.weight",)
 
 
 def test_names_of_outputs_by_number(tmp_path, weights):

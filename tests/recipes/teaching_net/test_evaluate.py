@@ -1,7 +1,10 @@
 """Evaluation: scores by hand, folders matched by name, each photo prepared as the net asks for."""
 
 import json
+import shutil
 import types
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -62,6 +65,25 @@ def test_a_photo_is_prepared_as_the_net_prepares_it(net, folder):
     assert result.accuracy.value == pytest.approx(right / 6)
     assert result.loss == pytest.approx(loss, rel=1e-3)
     assert [one.n for one in result.per_class] == [3, 0, 3]
+
+
+def test_whoever_computes_the_table_is_the_same_byte_for_byte(net, folder):
+    alone = make_plain(measure(net, folder, [64, 96], batch=2))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+        assert make_plain(measure(net, folder, [64, 96], batch=2, executor=executor)) == alone
+
+
+def test_what_cannot_be_read_is_named_once_and_left_out(net, folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "val")
+    (tmp_path / "val" / "cat" / "0.png").write_bytes(b"no picture")
+    said = []
+    for result in measure(net, tmp_path / "val", [64, 96], batch=1, log=said.append):
+        assert result.accuracy.n == 5
+    assert len([line for line in said if "0.png" in line]) == 1
+    for file in (tmp_path / "val").rglob("*.png"):
+        file.write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"Not one of the 6 photos in '.*val' could be read: .*0\.png"):
+        measure(net, tmp_path / "val", [64], log=said.append)
 
 
 def test_normalising_is_what_the_preparation_does():
