@@ -98,10 +98,10 @@ def _sites(given: argparse.Namespace) -> None:
 
 
 def _diagram(given: argparse.Namespace) -> None:
-    from hrnet_viz import figures
+    from hrnet_viz.figures import exchange_diagram, network_diagram
 
     whole_net = given.detail in ("stages", "modules")
-    draw: Any = figures.network_diagram if whole_net else figures.exchange_diagram
+    draw: Any = network_diagram if whole_net else exchange_diagram
     drawn = draw(
         given.variant, **({"detail": given.detail} if whole_net else {"module": given.detail}), theme=given.theme
     )

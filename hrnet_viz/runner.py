@@ -10,20 +10,30 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
 from hrnet_viz.network.net import check_input
-from hrnet_viz.network.plan import INPUT, Step
+from hrnet_viz.network.plan import INPUT, Plan, Step
 from hrnet_viz.sites import Site, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.tracing import Trace
-
 Sites = str | Site | Iterable[str | Site]
 Edit = Tensor | Callable[[Tensor], Tensor]
+
+
+class Base(Protocol):
+    """What a pass can start from: a trace."""
+
+    @property
+    def plan(self) -> Plan: ...  # noqa: D102
+    @property
+    def input(self) -> Tensor: ...  # noqa: D102
+    @property
+    def tensors(self) -> Mapping[str, Tensor]: ...  # noqa: D102
+    def check(self, net: nn.Module, sites: Iterable[str] | None = None) -> None: ...  # noqa: D102
 
 
 def run(
@@ -32,7 +42,7 @@ def run(
     *,
     keep: Sites = "landmarks",
     edit: Mapping[str, Edit] | None = None,
-    base: Trace | None = None,
+    base: Base | None = None,
     store: Callable[[str, Tensor], Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Run the plan in whatever mode the net and autograd are in.
@@ -97,7 +107,7 @@ def _read_edits(net: HRNet, edit: Mapping[str, Edit] | None) -> dict[str, Edit]:
     return {net.plan.resolve(site): change for site, change in given.items()}
 
 
-def _source(net: HRNet, x: Tensor | None, base: Trace | None) -> Tensor:
+def _source(net: HRNet, x: Tensor | None, base: Base | None) -> Tensor:
     if base is not None and x is None:
         if not hasattr(base, "fingerprint"):
             raise ValueError(f"base={quote(base)} was given; a trace was expected: hv.trace(net, photo).")
@@ -109,7 +119,7 @@ def _source(net: HRNet, x: Tensor | None, base: Trace | None) -> Tensor:
     return x
 
 
-def check_base(net: HRNet, base: Trace) -> None:
+def check_base(net: HRNet, base: Base) -> None:
     """Refuse a trace that a pass of this net cannot start from.
 
     Raises:
@@ -119,7 +129,7 @@ def check_base(net: HRNet, base: Trace) -> None:
     base.check(net)
 
 
-def _check_owner(net: HRNet, base: Trace) -> None:
+def _check_owner(net: HRNet, base: Base) -> None:
     if base.plan.owner != net.plan.owner:
         raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
 

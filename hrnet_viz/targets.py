@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -22,17 +22,23 @@ from torch import Tensor
 from hrnet_viz.sites import Site, quote, read_integer
 
 if TYPE_CHECKING:
-    from types import SimpleNamespace
-
     from hrnet_viz.network.net import HRNet
-    from hrnet_viz.predictions import Prediction
 
 LOGITS = "logits"
 RATHER = " rather than "
 
+
+class Named(Protocol):
+    """What has outputs with or without names: a net, a prediction."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def num_outputs(self) -> int: ...  # noqa: D102
+
+
 ClassName: TypeAlias = "str | int"
 Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Difference | Region | Score | Callable[[Tensor], Tensor] | None"
-Named: TypeAlias = "HRNet | Prediction | SimpleNamespace"  # what has classes and num_outputs
 Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray | Target"
 
 

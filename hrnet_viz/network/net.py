@@ -105,7 +105,7 @@ class HRNet(nn.Module):
         """The forward pass as an ordered list of named steps; built once, from the modules that ``forward`` calls."""
         from hrnet_viz.network.planning import build_plan
 
-        return build_plan(self)
+        return build_plan(self, self.variant.name, self.num_outputs)
 
     def sites(
         self, *, kind: str | None = None, stage: int | None = None, module: int | None = None, branch: int | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from torch import nn
 
@@ -16,17 +16,14 @@ from hrnet_viz.network.exchange import Resize, UpPath
 from hrnet_viz.network.plan import INPUT, Plan, Step
 from hrnet_viz.sites import Address, Site, parse
 
-if TYPE_CHECKING:
-    from hrnet_viz.network.net import HRNet
-
 LAYER_WORDS = ("conv", "bn", "relu")
 BLOCK_WORDS = ("conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3", "relu3")
 STEM_WORDS = ("conv1", "bn1", "relu1", "conv2", "bn2", "relu2")
 
 
-def build_plan(net: HRNet) -> Plan:
+def build_plan(net: nn.Module, owner: str, num_outputs: int) -> Plan:
     """Write the plan of a net down: one step per landmark, each with its inner steps."""
-    plan = _Writer(net)
+    plan = _Writer(net, num_outputs)
     stem = plan.single_calls("stem", "", STEM_WORDS, INPUT)
     streams = [plan.landmark("stem", [INPUT], inner=stem)]
     streams = [plan.landmark("stage1", streams, "layer1", inner=plan.blocks("stage1", "layer1", streams[0]))]
@@ -35,14 +32,14 @@ def build_plan(net: HRNet) -> Plan:
         for number in range(len(plan.module(f"stage{stage}"))):
             streams = plan.high_resolution_module(f"stage{stage}.{number}", streams)
     plan.head(streams)
-    return Plan(net.variant.name, plan.linked())
+    return Plan(owner, plan.linked())
 
 
 class _Writer:
     """Collects steps and remembers (channels, stride) of everything written so far."""
 
-    def __init__(self, net: HRNet) -> None:
-        self.net = net
+    def __init__(self, net: nn.Module, num_outputs: int) -> None:
+        self.net, self.num_outputs = net, num_outputs
         self.steps: list[Step] = []
         self.facts: dict[str, tuple[int, int | None]] = {INPUT: (3, 1)}
 
@@ -63,13 +60,13 @@ class _Writer:
         module = self.net.get_submodule(target) if operation == "call" else None
         if isinstance(module, nn.Conv2d):
             channels, at = module.out_channels, (at or 1) * module.stride[0]
-        elif module is not None and module is self.net.classifier:
-            channels, at = self.net.num_outputs, None
-        elif module is not None and module is self.net.pool:
+        elif target == "classifier":
+            channels, at = self.num_outputs, None
+        elif target == "pool":
             at = None
         at = stride or at
         self.facts[name] = (channels, at)
-        unpublished = isinstance(module, (nn.ReLU, Resize)) or module is self.net.pool
+        unpublished = isinstance(module, (nn.ReLU, Resize)) or target == "pool"
         site = _site(name, channels, at, "" if unpublished else target, inputs)
         return Step(site, operation, target, sized=isinstance(module, (Resize, UpPath)))
 
