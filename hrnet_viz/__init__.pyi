@@ -12,6 +12,8 @@ from .attribution.cam import cam as cam
 from .attribution.cams import Cams as Cams
 from .devices import device as device
 from .explorer.sliders import MapSliders as MapSliders
+from .explorer.sliders import ScaleSlider as ScaleSlider
+from .explorer.sliders import sliders as sliders
 from .explorer.widget import Explorer as Explorer
 from .explorer.widget import explore as explore
 from .interventions.ablation import ablate as ablate

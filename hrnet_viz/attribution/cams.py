@@ -12,13 +12,13 @@ from torch.nn import functional
 
 from hrnet_viz.attribution.methods import NAMES
 from hrnet_viz.network.fingerprint import Fingerprint, measure_numbers
+from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.site_map import ReadOnly, SiteMap
-from hrnet_viz.sites import Place, Site, SiteError, check_index, quote
+from hrnet_viz.sites import Place, Site, SiteError, check_index, check_whole, quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
     from hrnet_viz.photos.photo import Photo
-    from hrnet_viz.photos.preparation import Preparation
 
 Enlarge = Literal["cells", "bilinear"]
 Merge = Literal["mean", "max", "product"]
@@ -177,6 +177,18 @@ class Cams(SiteMap[Tensor]):
         if self.unit == SCORE_PER_PHOTO:
             return {name: single.mean((1, 2)) for name, single in self.maps.items()}
         return {name: single.sum((1, 2)) for name, single in self.maps.items()}
+
+    def shrink_photo(self, side: int) -> Self:
+        """Return the same maps over a photo of ``side`` px on its longer side: large ones make a notebook large.
+
+        Raises:
+            ValueError: the picture that the net saw is not known.
+        """
+        height, width = self.pictures[0].pixels.shape[:2]
+        share = check_whole("side", side) / max(height, width)
+        size = (round(height * share), round(width * share))
+        shrunk = functional.interpolate(self.input, size=size, mode="area")
+        return replace(self, input=shrunk, preparation=replace(self.preparation or Preparation(), size=size))
 
     def cpu(self) -> Self:
         """Return maps, scores and input on the CPU."""

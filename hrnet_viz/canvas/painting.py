@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from math import floor, isfinite, log10
-from typing import Literal
+from typing import Any, Literal, SupportsFloat
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, Theme, theme_colours
+from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, Theme, lookup_table, theme_colours
 
 _PALETTE = 256
 _INVISIBLE = 6  # of 255: a colour may move so far; two steps of a colour map with 256 colours are about as large
@@ -110,6 +110,17 @@ def show_map(
     axes.set(xticks=[], yticks=[])
     outline(axes, frame)
     return image
+
+
+def colour_map(values: Any, reach: SupportsFloat | None = None) -> NDArray[np.uint8]:
+    """Return a map (H, W), array or tensor, in the signed colours, (H, W, 3) uint8.
+
+    ``reach``, by default the largest absolute value, is the darkest brown, minus that the darkest blue; 0 is white.
+    """
+    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=float)
+    ends = (float(reach) if reach is not None else float(np.abs(array).max())) or 1.0
+    pixels: NDArray[np.uint8] = lookup_table(SIGNED)[np.rint((np.clip(array / ends, -1, 1) + 1) * 127.5).astype(int)]
+    return pixels
 
 
 def theme_of(axes: Axes) -> Theme:

@@ -14,6 +14,7 @@ from hrnet_viz.attribution.truth_figures import pointing_dots as pointing_dots
 from hrnet_viz.attribution.truth_figures import sanity_curves as sanity_curves
 from hrnet_viz.canvas.diagram import Diagram as Diagram
 from hrnet_viz.canvas.network_drawing import network_diagram as network_diagram
+from hrnet_viz.canvas.painting import colour_map as colour_map
 from hrnet_viz.canvas.style import Picture as Picture
 from hrnet_viz.canvas.style import use_theme as use_theme
 from hrnet_viz.exchanges.autograd import DotNotFound as DotNotFound

@@ -9,7 +9,7 @@ from PIL import Image
 
 import hrnet_viz as hv
 from hrnet_viz.canvas.painting import short
-from hrnet_viz.course import scaling
+from hrnet_viz.explorer import sliders as scaling
 from hrnet_viz.interventions.ablation import ablate
 
 PATH = "stage4.0.fuse3<-0"
