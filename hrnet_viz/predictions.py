@@ -113,17 +113,17 @@ class Prediction:
 
 
 @overload
-def predict(net: HRNet, photo: Photo | str | os.PathLike[str] | Image.Image) -> Prediction: ...
+def predict(net: HRNet, photos: Photo | str | os.PathLike[str] | Image.Image) -> Prediction: ...
 @overload
-def predict(net: HRNet, photo: list[Any] | tuple[Any, ...] | Tensor) -> tuple[Prediction, ...]: ...
+def predict(net: HRNet, photos: list[Any] | tuple[Any, ...] | Tensor) -> tuple[Prediction, ...]: ...
 @overload
-def predict(net: HRNet, photo: ImageSource) -> Prediction | tuple[Prediction, ...]: ...
-def predict(net: HRNet, photo: ImageSource | Sequence[ImageSource]) -> Prediction | tuple[Prediction, ...]:
+def predict(net: HRNet, photos: ImageSource) -> Prediction | tuple[Prediction, ...]: ...
+def predict(net: HRNet, photos: ImageSource | Sequence[ImageSource]) -> Prediction | tuple[Prediction, ...]:
     """Ask a net what a photo shows.
 
     Args:
         net: the net; it runs in eval mode and is afterwards as it was.
-        photo: a photo, or several, or a ready float tensor (N, 3, H, W).
+        photos: one, several, or a ready float tensor (N, 3, H, W).
 
     Returns:
         A prediction for one photo; a tuple of them for a list or a tensor.
@@ -131,8 +131,8 @@ def predict(net: HRNet, photo: ImageSource | Sequence[ImageSource]) -> Predictio
     Raises:
         ValueError: something that is no photo.
     """
-    answers = read_predictions(trace(net, photo, sites="logits"))
-    return answers if isinstance(photo, list | tuple | Tensor) else answers[0]
+    answers = read_predictions(trace(net, photos, sites="logits"))
+    return answers if isinstance(photos, list | tuple | Tensor) else answers[0]
 
 
 def read_predictions(trace: Trace) -> tuple[Prediction, ...]:

@@ -24,9 +24,6 @@ from hrnet_viz.sites import Site, quote, read_integer
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
 
-LOGITS = "logits"
-RATHER = " rather than "
-
 
 class Named(Protocol):
     """What has outputs with or without names: a net, a prediction."""
@@ -37,17 +34,12 @@ class Named(Protocol):
     def num_outputs(self) -> int: ...  # noqa: D102
 
 
+LOGITS = "logits"
+RATHER = " rather than "
+
 ClassName: TypeAlias = "str | int"
-Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Difference | Region | Score | Callable[[Tensor], Tensor] | None"
+Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Region | Score | Callable[[Tensor], Tensor] | None"
 Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray | Target"
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One target minus another; made by ``difference``."""
-
-    wanted: Wish
-    other: Wish
 
 
 @dataclass(frozen=True)
@@ -59,8 +51,7 @@ class Region:
     columns: slice
     channel: ClassName | None = None
 
-    def words(self) -> str:
-        """Return what is summed."""
+    def __str__(self) -> str:
         channel = "all channels" if self.channel is None else f"channel {self.channel}"
         what = self.site if self.site.endswith("]") else f"{channel} of {self.site}"  # [3] names the channel itself
         if self.rows.stop - self.rows.start == self.columns.stop - self.columns.start == 1:
@@ -78,31 +69,24 @@ class Score:
     words: str
 
 
-def difference(wanted: Wish, other: Wish) -> Difference:
-    """Ask what speaks for one target rather than for another: the first score minus the second.
+def difference(wanted: Wish, other: Wish) -> tuple[Wish, Wish]:
+    """Return the target that is one score minus another, which is the same as a tuple of the two.
 
     What both share cancels, so the map shows what tells them apart (compare Prabhushankar et al. 2020, "Contrastive
     explanations in neural networks", there with a loss in place of the difference).
     """
-    return Difference(wanted, other)
+    return wanted, other
 
 
 def place(site: str | Site, row: int, column: int, channel: ClassName | None = None) -> Region:
-    """Ask for one cell of a spatial output (N, C, H, W).
-
-    Args:
-        site: which output.
-        row: of the cell, counted from 0.
-        column: of the cell.
-        channel: an index, or a class name where the channels are the classes; None sums all channels.
-    """
+    """Return the target that is one cell of a spatial output; a ``region`` of a single row and column."""
     return region(site, (row, row + 1), (column, column + 1), channel)
 
 
 def region(
     site: str | Site, rows: tuple[int, int], columns: tuple[int, int], channel: ClassName | None = None
 ) -> Region:
-    """Ask for the sum over a rectangle of a spatial output (N, C, H, W).
+    """Return the target that is the sum over a rectangle of a spatial output (N, C, H, W).
 
     Source: Vinogradova et al. 2020, "Towards interpretable semantic segmentation via gradient-weighted class activation
     mapping": the logits of a class summed over a set of cells take the place of the class score.
@@ -124,19 +108,19 @@ def region(
 def score(
     function: Callable[[Mapping[str, Tensor]], Tensor], sites: Sequence[str | Site], words: str = "a score of your own"
 ) -> Score:
-    """Ask for any score of any sites.
+    """Return the target that is any score of any sites.
 
     Args:
-        function: takes a mapping from site to tensor, gives one number per photo, shape (N,).
+        function: from a mapping of these sites to their tensors, to one number per photo, (N,).
         sites: the sites that it reads.
-        words: what to call it in figures.
+        words: what figures call it.
     """
     return Score(function, tuple(str(site) for site in sites), words)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What targets evaluate to.
+    """What a target evaluates to.
 
     Attributes:
         values: one score per photo, (N,).
@@ -178,9 +162,7 @@ class Target:
         given = self.wish if isinstance(self.wish, list) else [self.wish] * len(top)
         _check_one_each(len(given), len(top))
         closed = [_close(wish, best) for wish, best in zip(given, top, strict=True)]
-        if self.net is None or all(new is old for new, old in zip(closed, given, strict=True)):
-            return self
-        return read_target(self.net, closed)
+        return self if self.net is None or closed == given else read_target(self.net, closed)
 
 
 def read_target(net: HRNet, wish: Wishes) -> Target:
@@ -194,9 +176,8 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
         return wish
     if isinstance(wish, (Tensor, np.ndarray)):
         wish = _indices(wish)
-    one_each = [_read_one(net, single) for single in wish] if isinstance(wish, list) else None
     # A sequence that is no list is a tuple: a difference.
-    target = _read_one(net, wish) if one_each is None else _one_each(one_each)  # type: ignore[arg-type]
+    target = _one_each([_read_one(net, one) for one in wish]) if isinstance(wish, list) else _read_one(net, wish)  # type: ignore[arg-type]
     return replace(target, wish=wish, net=net)
 
 
@@ -217,7 +198,7 @@ def _tell_apart(classes: tuple[str, ...], outputs: int) -> tuple[str, ...]:
     return tuple(name if uses[name] == 1 else f"{name} (output {number})" for number, name in enumerate(classes))
 
 
-def find_class(owner: Named, name: ClassName) -> int:
+def find_class(owner: Named, name: object) -> int:
     """Return the index of a class.
 
     Args:
@@ -244,17 +225,14 @@ def find_class(owner: Named, name: ClassName) -> int:
     plain = [_plain(known) for known in names]
     shared = [_plain(known) for known in owner.classes] if named else plain
     found = [k for k, either in enumerate(zip(plain, shared, strict=True)) if _plain(name) in either]
-    if len(found) > 1:
+    if len(found) == 1:
+        return found[0]
+    if found:
         several = ", ".join(f"'{names[k]}'" for k in found)
         raise ValueError(f"'{name}' is the name of several outputs: {several}. Give one of these, or a number.")
-    if found:
-        return found[0]
     if not named:
-        why = (
-            f"net.classes names {len(owner.classes)} outputs"
-            if owner.classes
-            else "the outputs of this net have no names"
-        )
+        known = f"net.classes names {len(owner.classes)} outputs"
+        why = known if owner.classes else "the outputs of this net have no names"
         raise ValueError(
             f"The class {quote(name)} was asked for by name, but {why}. "
             f"Give an index from 0 to {len(names) - 1}, or set net.classes to {len(names)} names."
@@ -265,36 +243,34 @@ def find_class(owner: Named, name: ClassName) -> int:
     raise ValueError(f"The net knows no class {quote(name)}.{nearest} It has {len(names)} classes: {some}.")
 
 
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split()).casefold()
+
+
 def _read_one(net: HRNet, wish: Wish) -> Target:
-    number = read_integer(wish)
-    if number is None and not (
-        wish is None or callable(wish) or isinstance(wish, (str, tuple, Difference, Region, Score))
-    ):
-        raise TypeError(
-            f"{quote(wish)} is no target. Give a class by name or index, None for the top class, a tuple of two, "
-            "targets.place, targets.region, targets.score, a function of the logits, or a list with one per photo."
-        )
+    if isinstance(wish, str) and RATHER in wish and wish not in output_names(net):
+        wanted, other = wish.split(RATHER, maxsplit=1)
+        wish = wanted, other
     if isinstance(wish, tuple):
         if len(wish) != 2:
             raise ValueError(
                 f"A tuple of {len(wish)} was given as target; a tuple is (wanted, other), the difference of two. "
                 "For one target per photo give a list."
             )
-        wish = Difference(*wish)
-    if isinstance(wish, str) and RATHER in wish and wish not in output_names(net):
-        wish = Difference(*wish.split(RATHER, maxsplit=1))
-    if isinstance(wish, Difference):
-        return _subtract(_read_one(net, wish.wanted), _read_one(net, wish.other))
+        return _subtract(_read_one(net, wish[0]), _read_one(net, wish[1]))
     if isinstance(wish, Region):
         return _sum_region(net, wish)
     if isinstance(wish, Score):
-        sites = tuple(net.plan.resolve(site) for site in wish.sites)
-        return _compute(wish.function, sites, wish.words)
+        return _compute(wish.function, tuple(map(net.plan.resolve, wish.sites)), wish.words)
     if callable(wish):
-        function = wish
-        words = getattr(wish, "__name__", "") or type(wish).__name__
-        return _compute(lambda kept: function(kept[LOGITS]), (LOGITS,), words.replace("<lambda>", "a function"))
-    return _pick_class(net, None if wish is None else find_class(net, wish if number is None else number))
+        name = getattr(wish, "__name__", "") or type(wish).__name__
+        return _compute(lambda kept: wish(kept[LOGITS]), (LOGITS,), name.replace("<lambda>", "a function"))
+    if wish is not None and not isinstance(wish, str) and read_integer(wish) is None:
+        raise TypeError(
+            f"{quote(wish)} is no target. Give a class by name or index, None for the top class, a tuple of two, "
+            "targets.place, targets.region, targets.score, a function of the logits, or a list with one per photo."
+        )
+    return _pick_class(net, None if wish is None else find_class(net, wish))
 
 
 def _pick_class(net: HRNet, index: int | None) -> Target:
@@ -322,12 +298,12 @@ def _sum_region(net: HRNet, wish: Region) -> Target:
     site = place.site
     if site.stride is None:
         raise ValueError(f"'{site.name}' has no spatial extent, so it has no cells to choose from. Ask for a class.")
-    channel = None
     if wish.channel is not None:
         number = read_integer(wish.channel)
         channel = find_class(net, wish.channel) if number is None else number
         if not 0 <= channel < site.channels:
             raise ValueError(f"'{site.name}' has channels 0 to {site.channels - 1}; channel {channel} was asked for.")
+        place = replace(place, channels=(channel,))
 
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
         maps = kept[site.name]
@@ -338,9 +314,8 @@ def _sum_region(net: HRNet, wish: Region) -> Target:
                     f"'{site.name}' has {height} x {width} cells for this photo; {what} {part.start} to "
                     f"{part.stop - 1} were asked for. Count from 0 and stop at {end - 1}."
                 )
-        cells = maps[:, :, wish.rows, wish.columns]
-        chosen = place.take(cells) if channel is None else cells[:, channel]
-        return Scores(chosen.flatten(1).sum(1), (wish.words(),) * len(maps), (None,) * len(maps))
+        values = place.take(maps[:, :, wish.rows, wish.columns]).flatten(1).sum(1)
+        return Scores(values, (str(wish),) * len(maps), (None,) * len(maps))
 
     return Target((site.name,), evaluate)
 
@@ -359,8 +334,7 @@ def _compute(function: Callable[[Mapping[str, Tensor]], Tensor], sites: tuple[st
 
 def _one_each(targets: list[Target]) -> Target:
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
-        n = len(next(iter(kept.values())))
-        _check_one_each(len(targets), n)
+        _check_one_each(len(targets), len(next(iter(kept.values()))))
         each = [target.evaluate(kept) for target in targets]
         return Scores(
             torch.stack([one.values[i] for i, one in enumerate(each)]),
@@ -379,14 +353,11 @@ def _check_one_each(targets: int, photos: int) -> None:
 
 
 def _close(wish: Wish, top: int) -> Wish:
-    """Return a wish with the top class wherever it leaves the class open; itself where it does not."""
+    """Return a target with the top class wherever it leaves the class open."""
     if wish is None:
         return top
     if isinstance(wish, tuple) and len(wish) == 2:
-        wish = Difference(*wish)
-    if isinstance(wish, Difference):
-        wanted, other = _close(wish.wanted, top), _close(wish.other, top)
-        return wish if wanted is wish.wanted and other is wish.other else Difference(wanted, other)
+        return _close(wish[0], top), _close(wish[1], top)
     return wish
 
 
@@ -399,7 +370,3 @@ def _indices(values: Tensor | np.ndarray) -> list[Wish] | int:
         )
     found: list[Wish] | int = array.tolist()
     return found
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split()).casefold()

@@ -109,7 +109,7 @@ class Trace(SiteMap[Tensor]):
 
 def trace(
     net: HRNet,
-    photo: ImageSource | Sequence[ImageSource],
+    photos: ImageSource | Sequence[ImageSource],
     *,
     sites: Sites | None = "landmarks",
     grad: bool = False,
@@ -123,7 +123,7 @@ def trace(
 
     Args:
         net: the net.
-        photo: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
+        photos: one, several, or a ready float tensor (N, 3, H, W), which is used as it is.
         sites: "landmarks", "all", an address, a pattern such as "stage4.*.branch0", or several of them. Of a site it
             keeps all channels; ``trace["stage3.1.out0[3,5]"]`` are some of them.
         grad: keep gradients flowing, from any kept site back to any other and to ``trace.input``.
@@ -135,8 +135,8 @@ def trace(
         ValueError: something that is no photo, or is smaller than 32 px; no such type or device to store in.
     """
     _check_store(store_device, store_dtype)
-    photos = () if isinstance(photo, Tensor) else tuple(read_photos(photo))
-    x = prepare(net, photo if isinstance(photo, Tensor) else photos)
+    pictures = () if isinstance(photos, Tensor) else tuple(read_photos(photos))
+    x = prepare(net, pictures or photos)
     names = dict.fromkeys(place.site.name for place in net.plan.places("landmarks" if sites is None else sites))
 
     norms: dict[str, Tensor] = {}
@@ -156,7 +156,7 @@ def trace(
             x = x.clone().requires_grad_(grad)
         kept = run(net, x, keep=names, store=store)
     numbers = measure_numbers({name: kept[name] for name in norms}, norms) | measure_numbers({INPUT: x})
-    return Trace(net.plan, x, kept, photos, net.classes, take_fingerprint(net, numbers), net.preparation)
+    return Trace(net.plan, x, kept, pictures, net.classes, take_fingerprint(net, numbers), net.preparation)
 
 
 def _check_store(device: Any, dtype: Any) -> None:
@@ -215,12 +215,12 @@ def exact(net: HRNet, base: Trace) -> Trace:
     return replace(base, tensors=kept, fingerprint=None)
 
 
-def read_input(net: HRNet, photo: Photos) -> tuple[Tensor, tuple[str, ...]]:
+def read_input(net: HRNet, photos: Photos) -> tuple[Tensor, tuple[str, ...]]:
     """Return what the net sees of photos, (N, 3, H, W), and their names, () if a tensor was given."""
-    if isinstance(photo, Trace):
-        check_base(net, photo)
-        return photo.input, tuple(one.name for one in photo.photos)
-    if isinstance(photo, Tensor):
-        return prepare(net, photo), ()
-    photos = read_photos(photo)
-    return prepare(net, photos), tuple(one.name for one in photos)
+    if isinstance(photos, Trace):
+        check_base(net, photos)
+        return photos.input, tuple(photo.name for photo in photos.photos)
+    if isinstance(photos, Tensor):
+        return prepare(net, photos), ()
+    pictures = read_photos(photos)
+    return prepare(net, pictures), tuple(photo.name for photo in pictures)

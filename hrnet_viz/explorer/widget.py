@@ -95,11 +95,11 @@ class Explorer(Choices, anywidget.AnyWidget):
     _opened: Server | None = None
 
     @guard
-    def __init__(self, net: HRNet, photo: ImageSource | Sequence[ImageSource], **state: Any) -> None:
+    def __init__(self, net: HRNet, photos: ImageSource | Sequence[ImageSource], **state: Any) -> None:
         """Open an explorer; see ``explore``."""
         for name in state:
             self.check_choice(name)
-        self._opened = Server(net, photo)
+        self._opened = Server(net, photos)
         entry = self._server.album[self._server.album.first]
         rows, columns = entry.picture.shape[:2]
         start = {
@@ -223,15 +223,15 @@ class Explorer(Choices, anywidget.AnyWidget):
         self.channel = min(self.channel, last) if wanted is None else wanted
 
 
-def explore(net: HRNet, photo: ImageSource | Sequence[ImageSource], **state: Any) -> Explorer:
+def explore(net: HRNet, photos: ImageSource | Sequence[ImageSource], **state: Any) -> Explorer:
     """Open the explorer: the whole network on one screen, in JupyterLab; ``.save("cat.html")`` for anywhere else.
 
     Args:
         net: the net.
-        photo: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
+        photos: one, several, or a ready float tensor (N, 3, H, W), which is used as it is.
         state: choices to start with, for example ``site="stage4.1.branch0"``; see ``Explorer``.
 
     Raises:
         ValueError: something that is no photo, or a choice that there is not.
     """
-    return Explorer(net, photo, **state)
+    return Explorer(net, photos, **state)

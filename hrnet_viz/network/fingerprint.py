@@ -2,8 +2,7 @@
 
 Hashing every weight would cost a tenth of a forward pass, so a *sample* is compared to the bit: all of BatchNorm and
 every bias, and of each weight matrix its diagonals, which cross every filter and every input channel. Within a process
-torch's own version counters also show each ordinary in-place write; a write through ``.data`` or numpy that leaves all
-sampled numbers as they were is the one change that nobody sees.
+torch's own version counters also show each ordinary in-place write.
 """
 
 # ruff: noqa: SLF001  # torch's public ways to modules, tensors and hooks are many times slower
@@ -49,12 +48,7 @@ class Fingerprint:
         return vars(self) | {"versions": {}}
 
     def check_net(self, net: nn.Module, made: str, again: str) -> None:
-        """Refuse a net that is not as it was.
-
-        Args:
-            net: the net.
-            made: what it made, "the trace".
-            again: the sentence that says how to make it anew.
+        """Refuse a net that is not as it was when it made ``made``; ``again`` is the sentence that says how to renew it.
 
         Raises:
             ValueError: in a sentence that says what has changed.
@@ -67,12 +61,7 @@ class Fingerprint:
             raise ValueError(f"The weights of this net are not those that made {made}. {again}")
 
     def check_numbers(self, tensors: Mapping[str, Tensor], made: str, again: str) -> None:
-        """Refuse tensors that have been written into.
-
-        Args:
-            tensors: site -> tensor; what is not known is not looked at.
-            made: what they are part of, "the trace".
-            again: the sentence that says how to make it anew.
+        """Refuse known tensors of ``made`` that have been written into.
 
         Raises:
             ValueError: in a sentence that names the first of them.
@@ -113,15 +102,20 @@ def take_fingerprint(net: nn.Module, numbers: Mapping[str, tuple[float, int]] | 
     return Fingerprint(kind, sample, numbers or {}, dict(zip(places, versions, strict=True)))
 
 
+def _diagonals(value: Tensor) -> tuple[Tensor, ...]:
+    """Return views of diagonals that cross all rows and columns of a matrix, or of the middle of a kernel."""
+    middle = value[(..., *(side // 2 for side in value.shape[2:]))]
+    rows, columns = middle.shape
+    return tuple(part.diagonal() for part in middle.split(min(rows, columns) or 1, dim=int(columns > rows)))
+
+
 @torch.no_grad()
 def measure_numbers(
     tensors: Mapping[str, Tensor], norms: Mapping[str, Tensor] | None = None
 ) -> dict[str, tuple[float, int]]:
     """Return the norm of each tensor, and a check sum of a sample: other signs or places leave the norm as it is.
 
-    Args:
-        tensors: site -> tensor; what has no numbers (on the meta device) is left out.
-        norms: site -> norm of its tensor, where it is known already.
+    What has no numbers (on the meta device) is left out; ``norms`` are those that are known already.
     """
     real = {name: value for name, value in tensors.items() if not value.is_meta and value.is_floating_point()}
     if not real:
@@ -145,12 +139,7 @@ def _sample(value: Tensor) -> Tensor:
 
 
 def check_forward(net: nn.Module, called: frozenset[str], own: type[nn.Module]) -> None:
-    """Warn where the plan of a net can't be what its ``forward`` does, and refuse work in place.
-
-    Args:
-        net: the net.
-        called: names of the modules that the plan calls; what lies inside them is called by them.
-        own: the class whose ``forward`` the plan describes.
+    """Warn where the plan of a net, which calls the modules ``called``, can't be what its ``forward`` does.
 
     Raises:
         ValueError: modules that write over their input, so that what was kept before would be wrong.
@@ -162,31 +151,28 @@ def check_forward(net: nn.Module, called: frozenset[str], own: type[nn.Module]) 
                 "differ from net(x).",
                 stacklevel=3,
             )
-    if not any(
-        module._forward_hooks or module._forward_pre_hooks or vars(module).get("inplace") for module in walk(net)
-    ):
+    if not any(_is_hooked(module) or vars(module).get("inplace") for module in walk(net)):
         return  # names take four times as long
-    in_place, unheard, waiting = [], [], [("", net, False)]
-    while waiting:
-        name, module, inside = waiting.pop()
-        inside = inside or name in called
-        if getattr(module, "inplace", False):
-            in_place.append(name)
-        if not inside and (module._forward_hooks or module._forward_pre_hooks):
-            unheard.append(name or "the net itself")
-        dot = f"{name}." if name else ""
-        waiting += [(f"{dot}{key}", child, inside) for key, child in module._modules.items() if child is not None]
+    modules = dict(net.named_modules())
+    in_place = [name for name, module in modules.items() if getattr(module, "inplace", False)]
     if in_place:
         raise ValueError(
-            f"inplace=True is set on {len(in_place)} modules ({in_place[-1]}, ...): they write over the tensors that a "
+            f"inplace=True is set on {len(in_place)} modules ({in_place[0]}, ...): they write over the tensors that a "
             "trace keeps. Set it to False first: for m in net.modules(): m.inplace = False."
         )
+    inside = tuple(f"{name}." for name in called)
+    hooked = [name for name, module in modules.items() if _is_hooked(module)]
+    unheard = [name or "the net itself" for name in hooked if name not in called and not name.startswith(inside)]
     if unheard:
         warnings.warn(
             f"hv runs a net by its plan, which does not fire the hooks of {', '.join(sorted(unheard))}: what it gives "
             "may differ from net(x). Put hooks on single layers, or edit tensors with hv.run(net, x, edit=...).",
             stacklevel=3,
         )
+
+
+def _is_hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def walk(net: nn.Module) -> Iterator[nn.Module]:
@@ -196,16 +182,3 @@ def walk(net: nn.Module) -> Iterator[nn.Module]:
         module = waiting.pop()
         yield module
         waiting += [child for child in module._modules.values() if child is not None]
-
-
-def _diagonals(value: Tensor) -> list[Tensor]:
-    """Return views of a matrix, or of the middle of a kernel: diagonals that cross all its rows and columns."""
-    rows, columns, *kernel = value.shape
-    down, across, *inside = value.stride()
-    start = value.storage_offset() + sum(side // 2 * step for side, step in zip(kernel, inside, strict=True))
-    length, long = min(rows, columns), max(rows, columns)
-    step = (down if rows > columns else across) * length
-    return [
-        value.as_strided((min(length, long - first),), (down + across,), start + first // length * step)
-        for first in range(0, long, length or 1)
-    ]
