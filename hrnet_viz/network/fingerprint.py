@@ -48,7 +48,7 @@ class Fingerprint:
         return vars(self) | {"versions": {}}
 
     def check_net(self, net: nn.Module, made: str, again: str) -> None:
-        """Refuse a net that is not as it was when it made ``made``; ``again`` is the sentence that says how to renew it.
+        """Refuse a net that is not as it was when it made ``made``; ``again`` is what to do then, in a sentence.
 
         Raises:
             ValueError: in a sentence that says what has changed.
