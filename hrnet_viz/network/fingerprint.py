@@ -102,11 +102,13 @@ def take_fingerprint(net: nn.Module, numbers: Mapping[str, tuple[float, int]] | 
     return Fingerprint(kind, sample, numbers or {}, dict(zip(places, versions, strict=True)))
 
 
-def _diagonals(value: Tensor) -> tuple[Tensor, ...]:
+def _diagonals(value: Tensor) -> list[Tensor]:
     """Return views of diagonals that cross all rows and columns of a matrix, or of the middle of a kernel."""
-    middle = value[(..., *(side // 2 for side in value.shape[2:]))]
-    rows, columns = middle.shape
-    return tuple(part.diagonal() for part in middle.split(min(rows, columns) or 1, dim=int(columns > rows)))
+    while value.dim() > 2:
+        value = value[..., value.shape[-1] // 2]
+    rows, columns = value.shape
+    parts: tuple[Tensor, ...] = torch.split(value, min(rows, columns) or 1, dim=int(columns > rows))
+    return [part.diagonal() for part in parts]
 
 
 @torch.no_grad()
