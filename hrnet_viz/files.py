@@ -8,16 +8,15 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from math import inf, isfinite
 from pathlib import Path
+from typing import TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 def check_place(path: str | os.PathLike[str], *, folder: bool = False, ending: str = "") -> Path:
-    """Return the path of a result that is to be written, "~" being home.
+    """Return the path of a result that is to be written, "~" being home: a file, or a folder that may have to be made.
 
-    Args:
-        path: of a file, or of a folder that may have to be made.
-        folder: whether it is a folder.
-        ending: what the name of the file ends in. A checkpoint, a photo or a table that was named by mistake is thus
-            never written over.
+    The name of the file has this ending, so that what was named by mistake, such as a photo, is never written over.
 
     Raises:
         ValueError: nothing can be written there; in a sentence.
@@ -57,29 +56,23 @@ def write_whole(path: Path, data: bytes | str) -> Path:
 
 def whole(low: int, high: float = inf) -> Callable[[str], int]:
     """Return a type for argparse: a whole number from ``low`` to ``high``."""
-
-    def read(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = None
-        if value is None or not low <= value <= high:
-            raise ArgumentTypeError(f"'{text}' was given; a whole number {_span(low, high)} was expected.")
-        return value
-
-    return read
+    return _read_number(int, "a whole number", low, high)
 
 
 def number(low: float, high: float = inf) -> Callable[[str], float]:
     """Return a type for argparse: a finite number from ``low`` to ``high``."""
+    return _read_number(float, "a number", low, high)
 
-    def read(text: str) -> float:
+
+def _read_number(kind: Callable[[str], Number], noun: str, low: float, high: float) -> Callable[[str], Number]:
+    def read(text: str) -> Number:
         try:
-            value = float(text)
+            value = kind(text)
         except ValueError:
-            value = inf
-        if not isfinite(value) or not low <= value <= high:
-            raise ArgumentTypeError(f"'{text}' was given; a number {_span(low, high)} was expected.")
+            value = None
+        if value is None or not isfinite(value) or not low <= value <= high:
+            span = f"from {low:g} on" if high == inf else f"from {low:g} to {high:g}"
+            raise ArgumentTypeError(f"'{text}' was given; {noun} {span} was expected.")
         return value
 
     return read
@@ -95,10 +88,6 @@ def place(*, folder: bool = False, ending: str = "") -> Callable[[str], Path]:
             raise ArgumentTypeError(str(error)) from error
 
     return read
-
-
-def _span(low: float, high: float) -> str:
-    return f"from {low:g} on" if high == inf else f"from {low:g} to {high:g}"
 
 
 def end_quietly_in_pipes() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
 from torch import Tensor
 
+from hrnet_viz.photos.photo import SAMPLES
 from hrnet_viz.sites import check_whole
 from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, trace
@@ -64,19 +65,11 @@ class Prediction:
         return tuple((self.name(i), float(self.probabilities[i])) for i in order)
 
     def rank(self, target: str | int) -> int:
-        """Return the place of a class, by name or number: 1 for the most probable.
-
-        Raises:
-            ValueError: no such class.
-        """
+        """Return the place of a class, by name or number: 1 for the most probable; raises as ``index`` does."""
         return 1 + int((self.logits > self.logits[self.index(target)]).sum())
 
     def probability(self, target: str | int) -> float:
-        """Return the probability of a class, by name or number.
-
-        Raises:
-            ValueError: no such class.
-        """
+        """Return the probability of a class, by name or number; raises as ``index`` does."""
         return float(self.probabilities[self.index(target)])
 
     def name(self, output: int) -> str:
@@ -96,17 +89,15 @@ class Prediction:
         """
         return find_class(self, target)
 
-    def is_known(self, photo: Photo | str | None = None) -> bool:
+    def is_known(self) -> bool:
         """Whether a photo's name says that it shows one of the trained classes.
 
         "cat" does for the classes "cat" or "Egyptian cat", "my cat 2" for "cat"; case, "_" and "-" don't matter. A
         name is all there is to go by: False means that nothing says so.
         """
-        shown = self.photo if photo is None else photo
-        words = _words(shown if isinstance(shown, str) else shown.name if shown is not None else "")
-        if not words:
-            return False
-        return any(words <= _words(name) or (_words(name) and _words(name) <= words) for name in self.classes)
+        shown = _words("" if self.photo is None else self.photo.name)
+        known = [_words(name) for name in self.classes]
+        return bool(shown) and any(shown <= name or (name and name <= shown) for name in known)
 
     def __str__(self) -> str:
         return describe(self)
@@ -143,33 +134,21 @@ def read_predictions(trace: Trace) -> tuple[Prediction, ...]:
     return tuple(Prediction(classes, row, photo) for row, photo in zip(logits, photos, strict=True))
 
 
-def describe(prediction: Prediction, photo: Photo | None = None, *, k: int = 3) -> str:
+def describe(prediction: Prediction, k: int = 3) -> str:
     """Return a prediction in a line, and say so if the photo is of none of the trained classes.
 
-    "cat 0.97 (margin 0.95 over dog)"; "coffee is outside the 12 trained classes; nearest answers: golf_ball 0.41, ...".
-
-    Args:
-        prediction: the prediction.
-        photo: the photo that it is about, by default the prediction's own; only its name is looked at.
-        k: how many answers to list for a photo outside the classes.
+    "cat 0.97 (margin 0.95 over dog)"; "coffee is outside the 12 trained classes; nearest answers: golf_ball 0.41, ..."
+    with ``k`` answers.
     """
-    if photo is not None:
-        prediction = replace(prediction, photo=photo)
     ranked = prediction.top(max(k, 2))
     if prediction.classes and prediction.photo is not None and not prediction.is_known():
         nearest = ", ".join(f"{name} {p:.2f}" for name, p in ranked[:k])
-        return f"{_outside(prediction.photo.name, len(prediction.classes))}; nearest answers: {nearest}"
+        shown, known = prediction.photo.name, f"the {len(prediction.classes)} trained classes"
+        if shown in SAMPLES:  # a sample's name tells what it shows, a file's name perhaps not
+            return f"{shown} is outside {known}; nearest answers: {nearest}"
+        return f"'{shown}' names none of {known} and may be outside them; nearest answers: {nearest}"
     over = f" (margin {prediction.margin:.2f} over {ranked[1][0]})" if len(ranked) > 1 else ""
     return f"{ranked[0][0]} {ranked[0][1]:.2f}{over}"
-
-
-def _outside(name: str, classes: int) -> str:
-    """What can be said truthfully: a sample's name tells what it shows, a file's name perhaps not."""
-    from hrnet_viz.photos.samples import names as photo_names
-
-    if name in photo_names():
-        return f"{name} is outside the {classes} trained classes"
-    return f"'{name}' names none of the {classes} trained classes and may be outside them"
 
 
 def _words(text: str) -> frozenset[str]:

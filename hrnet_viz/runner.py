@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
@@ -67,25 +66,26 @@ def run(
     x = _source(net, x, base)
     wanted = plan.names(keep)
     edits = _read_edits(net, edit)
-    work = _schedule(plan.expand([*wanted, *edits]), wanted, edits, base.tensors if base is not None else {})
+    todo, ready = _schedule(plan.expand([*wanted, *edits]), wanted, edits, base.tensors if base is not None else {})
     if base is not None:
-        base.check(net, work.ready)
+        base.check(net, ready)
 
     values: dict[str, Tensor] = {INPUT: x}
     kept: dict[str, Tensor] = {}
-    uses = Counter(source for step in work.todo for source in step.inputs)
+    asked = frozenset(wanted)
+    uses = Counter(source for step in todo for source in step.inputs)
 
     def put(name: str, value: Tensor) -> None:
         if name in edits:
             value = _edited(plan.sites[name], value, edits[name], x)
-        if name in work.wanted:
+        if name in asked:
             kept[name] = store(name, value) if store else value
         if uses[name]:
             values[name] = value
 
-    for name, value in work.ready.items():
+    for name, value in ready.items():
         put(name, value)
-    for step in work.todo:
+    for step in todo:
         put(step.name, _compute(net, step, values, x))
         for source in step.inputs:
             uses[source] -= 1
@@ -134,19 +134,10 @@ def _check_owner(net: HRNet, base: Base) -> None:
         raise ValueError(f"The trace is of {base.plan.owner}, the net is {net.plan.owner}. Trace this net first.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What to compute, in order, and what is there already."""
-
-    todo: list[Step]
-    ready: dict[str, Tensor]
-    wanted: frozenset[str]
-
-
 def _schedule(
     steps: Sequence[Step], wanted: Iterable[str], edits: Mapping[str, Edit], base: Mapping[str, Tensor]
-) -> _Work:
-    """Find the steps that the wanted sites need, given what is in the base and still holds."""
+) -> tuple[list[Step], dict[str, Tensor]]:
+    """Return what the wanted sites need: steps to compute, in order, and tensors of the base that still hold."""
     changed: set[str] = set()
     stale: set[str] = set()  # computed from something that changed, so that the base no longer holds
     for step in steps:
@@ -169,7 +160,7 @@ def _schedule(
         else:
             todo.append(step)
             needed.update(step.inputs)
-    return _Work(todo[::-1], ready, frozenset(wanted))
+    return todo[::-1], ready
 
 
 def _compute(net: HRNet, step: Step, values: Mapping[str, Tensor], x: Tensor) -> Tensor:

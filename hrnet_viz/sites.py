@@ -55,8 +55,8 @@ class SiteError(KeyError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A parsed address.
+class Site:
+    """An address, and what a given net knows about it.
 
     Attributes:
         name: the address itself.
@@ -65,6 +65,11 @@ class Address:
         stage, module, branch, source: the numbers in it, None where there is none. ``branch`` is the stream that the
             tensor belongs to (0 is the highest resolution); for a fuse path it is the output i and ``source`` is j.
         inner: the part after the landmark ("block2.bn1"), or "".
+        channels: number of channels C of the tensor (N, C, H, W) or (N, C).
+        stride: photo pixels per cell, so H = ceil(photo height / stride); None where there is no spatial extent.
+        published: attribute name in the published implementation ("stage3.1.fuse_layers.0.2"), "" where it has none.
+        inputs: addresses of the sites that it is computed from; "input" is the photo.
+        feeds: addresses of the sites computed from it.
     """
 
     name: str
@@ -75,23 +80,6 @@ class Address:
     branch: int | None = None
     source: int | None = None
     inner: str = ""
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Site(Address):
-    """An address together with what a given net knows about it.
-
-    Attributes:
-        channels: number of channels C of the tensor (N, C, H, W) or (N, C).
-        stride: photo pixels per cell, so H = ceil(photo height / stride); None where there is no spatial extent.
-        published: attribute name in the published implementation ("stage3.1.fuse_layers.0.2"), "" where it has none.
-        inputs: addresses of the sites that it is computed from; "input" is the photo.
-        feeds: addresses of the sites computed from it.
-    """
-
     channels: int = 0
     stride: int | None = None
     published: str = ""
@@ -127,11 +115,7 @@ class Place:
 
     @property
     def channel(self) -> int | None:
-        """The one channel that is meant, None for all of them.
-
-        Raises:
-            ValueError: several channels.
-        """
+        """The one channel that is meant, None for all of them; a ValueError for several."""
         if self.channels is not None and len(self.channels) > 1:
             raise ValueError(f"'{self}' names {len(self.channels)} channels; give one, as in '{self.site.name}[3]'.")
         return None if self.channels is None else self.channels[0]
@@ -171,8 +155,9 @@ def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:
     numbers: list[int] = []
     for part in inside.removesuffix("]").split(","):
         found = re.fullmatch(r"\s*(\d{1,5})\s*(?:-\s*(\d{1,5})\s*)?", part, re.ASCII)
-        numbers += range(int(found[1]), int(found[2] or found[1]) + 1) if found else ()
-        if not address or not inside.endswith("]") or not found or int(found[2] or found[1]) < int(found[1]):
+        meant = range(int(found[1]), int(found[2] or found[1]) + 1) if found else range(0)
+        numbers += meant
+        if not address or not inside.endswith("]") or not meant:
             raise SiteError(
                 f"{quote(name)} can't be read: brackets hold channels and stand last, as in 'stage3.1.out0[3,5]' or "
                 "'stage3.1.out0[0-2,5]'."
@@ -180,8 +165,8 @@ def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:
     return address, tuple(numbers)
 
 
-def parse(name: str) -> Address:
-    """Take an address apart; ``split_channels`` tells the channels in it.
+def parse(name: str) -> Site:
+    """Return what an address alone says of its site; ``split_channels`` has the channels in it.
 
     Raises:
         SiteError: it follows no pattern of the language; the message shows the patterns.
@@ -191,15 +176,14 @@ def parse(name: str) -> Address:
         if found := pattern.fullmatch(address):
             groups = found.groupdict()
             inner = groups.pop("inner") or ""
-            numbers = {key: int(value) for key, value in groups.items() if value is not None}
+            numbers: dict[str, Any] = {key: int(value) for key, value in groups.items() if value is not None}
             landmark = address[: -len(inner) - 1] if inner else address
-            return Address(name=name, kind="inner" if inner else kind, landmark=landmark, inner=inner, **numbers)
-    message = (
+            return Site(name=name, kind="inner" if inner else kind, landmark=landmark, inner=inner, **numbers)
+    raise SiteError(
         f"'{name}' is not a site address. Addresses look like stem, stage1, transition2.branch2, stage3.1.branch0, "
         "stage3.1.fuse0<-2, stage3.1.sum0, stage3.1.out0, head.incre0, head.final, logits, "
         "or an inner tensor such as stage3.1.branch0.block2.bn1; channels as in stage3.1.out0[3,5]."
     )
-    raise SiteError(message)
 
 
 def is_pattern(name: str) -> bool:
@@ -213,26 +197,20 @@ def match(pattern: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def resolve(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
-    """Return the canonical address for a canonical or published one.
-
-    Args:
-        name: what the user wrote.
-        known: every site of the net.
-        aliases: published attribute name -> canonical address.
-        owner: how to call the net in a sentence.
+    """Return the canonical address for one of the ``known`` sites or a published name, a key of ``aliases``.
 
     Raises:
-        SiteError: neither; the message names the nearest right addresses.
+        SiteError: neither; the message names the nearest right addresses of the net, which it calls ``owner``.
     """
     if name in known:
         return name
     if name in aliases:
         return aliases[name]
-    raise SiteError(explain(name, known, aliases, owner))
+    raise SiteError(_explain(name, known, aliases, owner))
 
 
-def explain(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
-    """Return in a sentence why an address names no site of a net, and which ones it may have meant."""
+def _explain(name: str, known: Mapping[str, Site], aliases: Mapping[str, str], owner: str) -> str:
+    """Return why an address names no site of a net, and which ones it may have meant."""
     try:
         address = parse(name)
     except SiteError as error:
@@ -309,12 +287,7 @@ def quote(value: object) -> str:
         return text if len(text) <= LONGEST_QUOTE else f"{text[:LONGEST_QUOTE]}..."
     if isinstance(value, type):
         return value.__name__
-    shape = getattr(value, "shape", None)
-    size = (
-        f" and shape {tuple(shape)}"
-        if shape is not None
-        else f" and length {len(value)}"
-        if isinstance(value, Sized)
-        else ""
-    )
-    return f"something of type {type(value).__name__}{size}"
+    kind = f"something of type {type(value).__name__}"
+    if (shape := getattr(value, "shape", None)) is not None:
+        return f"{kind} and shape {tuple(shape)}"
+    return f"{kind} and length {len(value)}" if isinstance(value, Sized) else kind

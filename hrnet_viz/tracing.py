@@ -72,11 +72,7 @@ class Trace(SiteMap[Tensor]):
         return tuple(self.plan.sites[name] for name in self.tensors)
 
     def check(self, net: nn.Module | None = None, sites: Iterable[str] | None = None) -> None:
-        """Refuse a net that is not as it was when this was traced, and numbers that have been written into since.
-
-        Args:
-            net: the net, None if it does not matter.
-            sites: the names whose numbers matter, None for all.
+        """Refuse a net that is not as it was when this was traced, and numbers (of these sites) written into since.
 
         Raises:
             ValueError: in a sentence that says what has changed.
@@ -92,10 +88,7 @@ class Trace(SiteMap[Tensor]):
             self.fingerprint.check_numbers(numbers, *words)
 
     def running_sums(self, site: str | Site) -> tuple[Tensor, ...]:
-        """Return the partial sums of a fuse sum or head sum, the first one being its first input, the last one itself.
-
-        They are added up as the net adds them, so the last one equals the site to the bit.
-        """
+        """Return the partial sums of a fuse or head sum: the first is its first input, the last the sum to the bit."""
         name = self.plan.resolve(site)
         inputs = self.plan.sites[name].inputs
         if len(inputs) < 2:
@@ -116,7 +109,7 @@ def trace(
     store_device: torch.device | str | None = None,
     store_dtype: torch.dtype | None = None,
 ) -> Trace:
-    """Send photos through a net once and keep the tensors that were asked for, and no others.
+    """Run photos through a net once and keep the tensors that were asked for, and no others.
 
     The pass runs in eval mode; training flags, BatchNorm statistics, ``requires_grad``, hooks and random states are
     afterwards as they were, also if it raises.

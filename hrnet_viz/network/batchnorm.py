@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 Net = TypeVar("Net", bound=nn.Module)
 
 
-def update_batchnorm(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable[Tensor | Sequence[Tensor]]) -> Net:
+def update_batchnorm(
+    net: Net, photos: ImageSource | Sequence[ImageSource] | Iterable[Tensor | Sequence[Tensor]]
+) -> Net:
     """Measure the BatchNorm statistics of a net on photos; weights, modes and momenta stay as they were.
 
     Of several batches, each is normalised by itself and counts the same (arXiv 2105.07576, section 3). If anything
@@ -32,8 +34,8 @@ def update_batchnorm(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable
 
     Args:
         net: the net; it is changed and given back.
-        x: a photo or several; a ready float tensor (N, 3, H, W), N * H * W / 1024 > 1; or batches of such tensors, each
-            of any size, such as a DataLoader gives, whose labels are left out.
+        photos: one or several; a ready float tensor (N, 3, H, W), N * H * W / 1024 > 1; or batches of such tensors of
+            any sizes, such as a DataLoader gives, whose labels are left out.
 
     Raises:
         ValueError: nothing to measure, or photos that a net can't take; in a sentence.
@@ -42,7 +44,7 @@ def update_batchnorm(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable
     before = [
         (norm.momentum, norm.training, {name: old.clone() for name, old in norm.named_buffers()}) for norm in norms
     ]
-    batches, done = _read_batches(net, x), False
+    batches, done = _read_batches(net, photos), False
     try:
         seen = 0
         with torch.no_grad():
@@ -68,14 +70,14 @@ def update_batchnorm(net: Net, x: ImageSource | Sequence[ImageSource] | Iterable
     return net
 
 
-def _read_batches(net: nn.Module, x: object) -> Iterator[Tensor]:
+def _read_batches(net: nn.Module, given: object) -> Iterator[Tensor]:
     """Yield ready tensors: of photos one batch, of a loader each of its batches without the labels."""
-    if isinstance(x, (list, tuple)):
-        photos = not any(isinstance(one, (Tensor, list, tuple)) for one in x)
-        batches: Iterable[object] = [list(x)] if photos and x else x
+    if isinstance(given, (list, tuple)):
+        photos = not any(isinstance(one, (Tensor, list, tuple)) for one in given)
+        batches: Iterable[object] = [list(given)] if photos and given else given
     else:
-        one = isinstance(x, (Tensor, Photo, str, bytes)) or not hasattr(x, "__iter__") or hasattr(x, "__array__")
-        batches = [x] if one else x  # type: ignore[assignment]  # what has __iter__ is taken for a loader
+        one = isinstance(given, (Tensor, Photo, str, bytes)) or not hasattr(given, "__iter__")
+        batches = [given] if one or hasattr(given, "__array__") else given  # type: ignore[assignment]  # it is a loader
     for batch in batches:
         pair = isinstance(batch, (list, tuple)) and batch and isinstance(batch[0], Tensor)
         yield prepare(net, batch[0] if pair else batch)  # type: ignore[index, arg-type]  # prepare refuses the others

@@ -208,13 +208,11 @@ def read_classes(names: Any, outputs: int) -> tuple[str, ...]:
 
 def _split_pair(key: Any, value: Any) -> tuple[int, Any]:
     """Return number and name, whichever is the key; -1 where neither is a number. A name may look like one: "7"."""
-    for number, name in ((key, value), (value, key)):
-        if isinstance(number, Integral):
-            return int(number), name
-    for number, name in ((key, value), (value, key)):
-        if isinstance(number, str) and number.isdecimal():
-            return int(number), name
-    return -1, key
+    both = (key, value), (value, key)
+    numbered = [pair for pair in both if isinstance(pair[0], Integral)]
+    numbered += [pair for pair in both if isinstance(pair[0], str) and pair[0].isdecimal()]
+    number, name = numbered[0] if numbered else (-1, key)
+    return int(number), name
 
 
 def stage(widths: Sequence[int], modules: int, blocks: int) -> nn.Sequential:

@@ -6,7 +6,7 @@ Channels and strides are read off the modules, so the plan cannot disagree with 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Literal
 
 from torch import nn
@@ -14,7 +14,7 @@ from torch import nn
 from hrnet_viz.network.blocks import BasicBlock, ConvNorm
 from hrnet_viz.network.exchange import Resize, UpPath
 from hrnet_viz.network.plan import INPUT, Plan, Step
-from hrnet_viz.sites import Address, Site, parse
+from hrnet_viz.sites import Site, parse
 
 LAYER_WORDS = ("conv", "bn", "relu")
 BLOCK_WORDS = ("conv1", "bn1", "relu1", "conv2", "bn2", "relu2", "conv3", "bn3", "relu3")
@@ -199,6 +199,4 @@ def _feeds(steps: Iterable[Step]) -> dict[str, tuple[str, ...]]:
 
 
 def _site(name: str, channels: int, stride: int | None, published: str, inputs: Sequence[str]) -> Site:
-    address = parse(name)
-    numbers = {item.name: getattr(address, item.name) for item in fields(Address)}
-    return Site(**numbers, channels=channels, stride=stride, published=published, inputs=tuple(inputs))
+    return replace(parse(name), channels=channels, stride=stride, published=published, inputs=tuple(inputs))

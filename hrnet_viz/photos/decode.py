@@ -7,10 +7,11 @@ import difflib
 import io
 import os
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeGuard
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 from urllib.request import url2pathname
 
 import numpy as np
@@ -98,7 +99,7 @@ def read_image(source: ImageSource, name: str | None = None, credit: str | None 
         label = f"The PIL image of mode {source.mode}"
         with _explaining(label):
             pixels = _turn_image_into_rgb(source, label)
-    elif _is_tensor(source):
+    elif "torch" in sys.modules and isinstance(source, sys.modules["torch"].Tensor):
         tensor = source.detach().cpu()
         array = np.asarray(tensor.float() if tensor.is_floating_point() else tensor)  # numpy has no bfloat16
         pixels = _turn_array_into_rgb(array, describe_array(source), channels_first=True)
@@ -176,11 +177,6 @@ def _fetch_file(source: Any) -> io.BytesIO:
             'The file object gives text, but bytes were expected. Open it in binary mode: open(path, "rb").'
         )
     return io.BytesIO(content)
-
-
-def _is_tensor(source: object) -> TypeGuard[torch.Tensor]:
-    # torch isn't imported for a question whose answer is no where nobody else has imported it
-    return any(f"{kind.__module__}.{kind.__name__}" == "torch.Tensor" for kind in type(source).__mro__)
 
 
 def _read_stream(stream: IO[bytes], label: str) -> NDArray[np.uint8]:
@@ -350,9 +346,13 @@ def _scale_to_bytes(array: NDArray[Any], label: str) -> NDArray[np.uint8]:
     if not (np.isfinite(low) and np.isfinite(high)):  # min and max hand on NaN and infinity
         raise PhotoError(f"{label} holds NaN or infinite numbers. Replace them first, for example with np.nan_to_num.")
     if low < -_SLACK or high > 1 + _SLACK:
+        advice = "If it has a high dynamic range, tone-map it or divide it by its white level first."
+        if low < 0:
+            advice = "If it is the input of a net, Preparation.undo gives the picture back; else shift and scale it."
+        elif high <= 255.5:
+            advice = "If 255 is its white, divide it by 255."
         raise PhotoError(
-            f"{label} holds numbers from {low:.4g} to {high:.4g}, but floats must lie between 0 and 1. "
-            f"{_advise(low, high)}"
+            f"{label} holds numbers from {low:.4g} to {high:.4g}, but floats must lie between 0 and 1. {advice}"
         )
     return np.asarray(np.rint(np.clip(array, 0, 1) * 255), np.uint8)
 
@@ -365,14 +365,6 @@ def _warn_of_few_bits(label: str, highest: int) -> None:
             f"multiplied by {2 ** (16 - bits)} first.",
             stacklevel=2,
         )
-
-
-def _advise(low: float, high: float) -> str:
-    if low < 0:
-        return "If it is a normalised input of a net, Preparation.undo gives the picture back; else shift and scale it."
-    if high <= 255.5:
-        return "If 255 is its white, divide it by 255."
-    return "If it has a high dynamic range, tone-map it or divide it by its white level first."
 
 
 def _blend_over_white(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

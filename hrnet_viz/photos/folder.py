@@ -56,11 +56,10 @@ def list_photos(folder: Path) -> Listing:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in files:
-            if _is_hidden(name):
-                continue
             path = Path(home, name)
-            is_photo = path.suffix.lower() in ENDINGS or looks_like_photo(path)
-            (photos if is_photo else others).append(path.relative_to(folder).as_posix())
+            if not _is_hidden(name):
+                is_photo = path.suffix.lower() in ENDINGS or looks_like_photo(path)
+                (photos if is_photo else others).append(path.relative_to(folder).as_posix())
     return Listing(tuple(sorted(photos)), tuple(sorted(others)))
 
 

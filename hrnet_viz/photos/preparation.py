@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from hrnet_viz.photos.photo import Photo, PhotoError, describe_array
+from hrnet_viz.sites import quote, read_integer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -229,15 +230,14 @@ def prepare(
 
 def check_size(size: Any) -> tuple[int, int]:
     """Return (height, width) from one whole number or two; a ValueError in a sentence for anything else."""
-    sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
-    whole = all(isinstance(side, int | np.integer) and not isinstance(side, bool) and side >= 1 for side in sides)
-    if len(sides) != 2 or not whole:
-        told = [repr(one)[:40] if isinstance(one, str | int | float) else describe_array(one) for one in sides[:3]]
-        given = f"({', '.join(told)})" if isinstance(size, tuple | list) else told[0]
+    several = isinstance(size, tuple | list)
+    sides = [read_integer(side) or 0 for side in (size if several else (size, size))]
+    if len(sides) != 2 or min(sides) < 1:
+        given = f"({', '.join(map(quote, size[:3]))})" if several else quote(size)
         raise ValueError(
             f"size is {given}, but (height, width) or one number was expected, in whole pixels, 1 or more."
         )
-    return int(sides[0]), int(sides[1])
+    return sides[0], sides[1]
 
 
 def read_photos(photos: ImageSource | Sequence[ImageSource]) -> list[Photo]:
