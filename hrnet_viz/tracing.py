@@ -77,15 +77,12 @@ class Trace(SiteMap[Tensor]):
         Raises:
             ValueError: in a sentence that says what has changed.
         """
-        if self.fingerprint is None:
-            return
-        words = "the trace", "Trace again: hv.trace(net, photo)."
-        if net is not None:
-            self.fingerprint.check_net(net, *words)
-        names = self.tensors if sites is None else sites
-        tensors = {name: self.tensors[name] for name in names if name in self.tensors}
-        for numbers in (tensors, {INPUT: self.input}):
-            self.fingerprint.check_numbers(numbers, *words)
+        if self.fingerprint is not None:
+            names = self.tensors if sites is None else sites
+            numbers = {name: self.tensors[name] for name in names if name in self.tensors}
+            self.fingerprint.check(
+                net, numbers | {INPUT: self.input}, "the trace", "Trace again: hv.trace(net, photo)."
+            )
 
     def running_sums(self, site: str | Site) -> tuple[Tensor, ...]:
         """Return the partial sums of a fuse or head sum: the first is its first input, the last the sum to the bit."""

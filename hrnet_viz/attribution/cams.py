@@ -77,12 +77,8 @@ class Cams(SiteMap[Tensor]):
         Raises:
             ValueError: in a sentence that says what has changed.
         """
-        if self.fingerprint is None:
-            return
-        words = "the maps", "Make them again: hv.cam(net, photo)."
-        if net is not None:
-            self.fingerprint.check_net(net, *words)
-        self.fingerprint.check_numbers(self.maps, *words)
+        if self.fingerprint is not None:
+            self.fingerprint.check(net, self.maps, "the maps", "Make them again: hv.cam(net, photo).")
 
     def held(self, site: object) -> tuple[Place, Tensor]:
         """Return the place that is meant and its map; channels have maps of their own, where they were asked for."""

@@ -47,29 +47,29 @@ class Fingerprint:
     def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"versions": {}}
 
-    def check_net(self, net: nn.Module, made: str, again: str) -> None:
-        """Refuse a net that is not as it was when it made ``made``; ``again`` is what to do then, in a sentence.
+    def check(self, net: nn.Module | None, tensors: Mapping[str, Tensor], made: str, again: str) -> None:
+        """Refuse a net that is not as it was, and tensors that have been written into.
+
+        Args:
+            net: the net, None if it does not matter.
+            tensors: site -> tensor; what is not known is not looked at.
+            made: what the net made and the tensors are part of, "the trace".
+            again: the sentence that says how to make it anew.
 
         Raises:
             ValueError: in a sentence that says what has changed.
         """
-        now = take_fingerprint(net)
+        now = self if net is None else take_fingerprint(net)
         if now.kind != self.kind:
             raise ValueError(f"A net in {self.kind} made {made}, this net is in {now.kind}. {again}")
         written = any(self.versions.get(place, version) != version for place, version in now.versions.items())
         if now.sample != self.sample or written:
             raise ValueError(f"The weights of this net are not those that made {made}. {again}")
-
-    def check_numbers(self, tensors: Mapping[str, Tensor], made: str, again: str) -> None:
-        """Refuse known tensors of ``made`` that have been written into.
-
-        Raises:
-            ValueError: in a sentence that names the first of them.
-        """
-        for name, now in measure_numbers({name: tensors[name] for name in tensors if name in self.numbers}).items():
-            before = self.numbers[name]
-            same = isclose(now[0], before[0], rel_tol=1e-5) or (isnan(now[0]) and isnan(before[0]))
-            if not same or now[1] != before[1]:
+        known = {name: tensor for name, tensor in tensors.items() if name in self.numbers}
+        for name, (norm, total) in measure_numbers(known).items():
+            before, sum_before = self.numbers[name]
+            same = isclose(norm, before, rel_tol=1e-5) or (isnan(norm) and isnan(before))
+            if not same or total != sum_before:
                 raise ValueError(
                     f"The numbers of '{name}' in {made} have been written into; a view of them, such as what .numpy() "
                     f"gives, shares their memory. {again} Then change a copy: .clone()."
