@@ -37,7 +37,7 @@ def measure(rounds: int) -> list[tuple[str, list[Row]]]:
         "ours, every tensor traced": lambda: hv.trace(ours, photo, sites="all"),
         f"ours, zero {EDITED} in a kept trace, read the logits": edited,
     }
-    limits = dict(zip(candidates, (1.0, 1.05, 1.10, 1.45, 0.25), strict=True))
+    limits = dict(zip(candidates, (1.0, 1.05, 1.10, 1.30, 0.20), strict=True))
     limits.pop("timm, plain forward")
     tables = [("hrnet_w18, 224 px, batch 1: ratio to timm's plain forward", compare(candidates, rounds, limits))]
     try:

@@ -8,8 +8,11 @@ warm-up rounds, and the median over rounds of each round's ratio.
 from __future__ import annotations
 
 import gc
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +22,17 @@ from pathlib import Path
 import torch
 
 PACKAGES = ("torch", "torchvision", "timm", "grad-cam", "captum", "torchlens", "matplotlib", "numpy")
+
+
+FRESH = """
+import importlib, resource, sys, torch
+torch.set_num_threads(1)
+call = importlib.import_module(sys.argv[1]).build()[sys.argv[2]]
+before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+call()
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(int(status["VmHWM"].split()[0]) * 1024 - before)  # ru_maxrss would hold the parent's peak
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +141,10 @@ def _processor() -> str:
     lines = known.read_text(encoding="utf8").splitlines() if known.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
+
+
+def measure_peak(module: str, case: str, **environment: str) -> float:
+    """Return the peak memory of ``module.build()[case]()`` in bytes, above what a fresh process held before it."""
+    command = [sys.executable, "-c", FRESH, module, case]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | environment)
+    return float(done.stdout)
