@@ -130,10 +130,12 @@ def trace(
     names = dict.fromkeys(place.site.name for place in net.plan.places("landmarks" if sites is None else sites))
 
     norms: dict[str, Tensor] = {}
+    moved = store_device is not None or store_dtype is not None
     measured = names if len(names) <= len(net.plan.landmarks) else names.keys() & net.plan.landmarks
 
     def store(name: str, value: Tensor) -> Tensor:
-        value = value.to(device=store_device, dtype=store_dtype)
+        if moved:
+            value = value.to(device=store_device, dtype=store_dtype)
         if name in measured:
             norms[name] = torch.linalg.vector_norm(value.detach())  # now, while the processor has it at hand
         return value
