@@ -1,14 +1,14 @@
 """Predictions: numbers that agree with the net, ranks, and the label of a photo outside the trained classes."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
-from hrnet_viz.network.net import hrnet
-from hrnet_viz.photos.photo import Photo
-from hrnet_viz.photos.preparation import Preparation, prepare
-from hrnet_viz.predictions import Prediction, describe, predict, read_predictions
-from hrnet_viz.tracing import trace
+from hrnet_viz import Photo, Prediction, Preparation, predict, prepare, trace
+from hrnet_viz.predictions import describe, read_predictions
+from tests.nets.trained_like import trained_like
 
 CLASSES = ("cat", "church", "dog", "garbage_truck")
 
@@ -19,12 +19,11 @@ def picture(name, seed=0):
 
 @pytest.fixture(scope="module")
 def net():
-    torch.manual_seed(0)
-    net = hrnet("hrnet_w18_small_v1", num_outputs=4)
-    net(torch.randn(2, 3, 64, 64))  # BatchNorm statistics, so that the logits have a usual size
+    net = copy.deepcopy(trained_like())
+    net.classifier = torch.nn.Linear(2048, len(CLASSES))
     net.classes = CLASSES
     net.preparation = Preparation(size=64)
-    return net.eval()
+    return net
 
 
 def answer(*logits, classes=CLASSES, name=None):

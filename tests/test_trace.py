@@ -14,19 +14,12 @@ import hrnet_viz as hv
 from hrnet_viz.network import hrnet
 from hrnet_viz.sites import SiteError
 from hrnet_viz.tracing import evaluating
+from tests.nets.trained_like import trained_like
 
 
 @pytest.fixture(scope="module")
 def net():
-    """A small net with plausible BatchNorm statistics."""
-    torch.manual_seed(3)
-    net = hrnet("hrnet_w18_small_v2", num_outputs=7)
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None
-    with torch.no_grad():
-        net.train()(torch.randn(4, 3, 64, 64))
-    return net.eval()
+    return trained_like("hrnet_w18_small_v2")
 
 
 @pytest.fixture

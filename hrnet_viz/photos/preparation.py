@@ -1,4 +1,4 @@
-"""From photos to the tensor that a net expects, and back. Cheap to import: Pillow and torch come in when needed."""
+"""From photos to the tensor that a net expects, and back."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
+from PIL import Image
 
+from hrnet_viz.photos.decode import ImageSource, read_image
 from hrnet_viz.photos.photo import Photo, PhotoError, describe_array
 from hrnet_viz.sites import quote, read_integer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
-    from PIL import Image
     from torchvision.transforms import v2
-
-    from hrnet_viz.photos.decode import ImageSource
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -87,8 +86,6 @@ class Preparation:
         Raises:
             PhotoError: if the photo is so long and thin that "crop" would need too much memory.
         """
-        from PIL import Image
-
         enlarged_height, enlarged_width, left, top = self._place(photo)
         if enlarged_height * enlarged_width > ENLARGED_LIMIT:
             raise PhotoError(
@@ -113,7 +110,6 @@ class Preparation:
         It takes what `read_image` takes, such as a PIL image or an array, and gives bit for bit what `tensor` gives
         for it: the picture is made by `picture`, torchvision does the rest. It can be sent to worker processes.
         """
-        import torch
         from torchvision.transforms import v2
 
         return v2.Compose(
@@ -129,14 +125,10 @@ class Preparation:
         )
 
     def _picture_of(self, source: ImageSource) -> Image.Image:
-        from hrnet_viz.photos.decode import read_image
-
         return self.picture(read_image(source)).image()
 
     def tensor(self, photos: Photo | Sequence[Photo]) -> torch.Tensor:
         """Return one photo or several as the net's input: (picture / 255 - mean) / std, float32 (N, 3, H, W)."""
-        import torch
-
         several = [photos] if isinstance(photos, Photo) else list(photos)
         if not several:
             raise PhotoError("No photo was given, but at least one was expected.")
@@ -153,8 +145,6 @@ class Preparation:
         Raises:
             PhotoError: for another shape, for whole numbers, or for NaN.
         """
-        import torch
-
         given: Any = tensor  # a caller without a type checker may give anything
         floats = isinstance(given, torch.Tensor) and given.ndim in (3, 4) and given.is_floating_point()
         if not floats or given.shape[-3] != 3:
@@ -207,8 +197,6 @@ def prepare(
         PhotoError: for a picture that can't be read, or a tensor of another kind.
         TypeError: if the net says nothing about its preparation.
     """
-    import torch
-
     if isinstance(photos, torch.Tensor):
         tensor = _check_ready(photos, None if size is None else check_size(size))
     else:
@@ -242,10 +230,6 @@ def check_size(size: Any) -> tuple[int, int]:
 
 def read_photos(photos: ImageSource | Sequence[ImageSource]) -> list[Photo]:
     """Read one photo or a list of them, each as `read_image` does; a sentence about one of a list says which it is."""
-    import torch
-
-    from hrnet_viz.photos.decode import read_image
-
     if not isinstance(photos, list | tuple):
         return [read_image(photos)]  # type: ignore[arg-type]  # what isn't a source gets read_image's sentence
     if any(isinstance(one, torch.Tensor) for one in photos):

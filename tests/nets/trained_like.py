@@ -3,6 +3,7 @@
 from functools import cache
 
 import torch
+from torch.optim.swa_utils import update_bn
 
 from hrnet_viz.network import hrnet
 
@@ -19,13 +20,9 @@ def trained_like(name="hrnet_w18_small_v1", dtype=torch.float32, side=64):
     net = hrnet(name, num_outputs=CLASSES)
     norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm2d)]
     for norm in norms:
-        norm.momentum = None  # average over what it sees
         torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
         torch.nn.init.normal_(norm.bias, std=0.3)
-    with torch.no_grad():
-        net.train()(torch.randn(4, 3, side, side))
-    for norm in norms:
-        norm.momentum = 0.1
+    update_bn([torch.randn(4, 3, side, side)], net)
     return net.to(dtype).eval()
 
 

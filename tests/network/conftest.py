@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from torch.optim.swa_utils import update_bn
 
 from hrnet_viz.network import VARIANTS, hrnet
 
@@ -18,14 +19,7 @@ def twins():
         if (name, num_outputs) not in made:
             torch.manual_seed(7)
             theirs = timm.create_model(TIMM_NAMES[name], num_classes=num_outputs)
-            for module in theirs.modules():
-                if isinstance(module, torch.nn.BatchNorm2d):
-                    module.momentum = None  # average over what it sees, so that activations have a sane size
-            with torch.no_grad():
-                theirs.train()(torch.randn(4, 3, 64, 64))
-            for module in theirs.modules():
-                if isinstance(module, torch.nn.BatchNorm2d):
-                    module.momentum = 0.1
+            update_bn([torch.randn(4, 3, 64, 64)], theirs)
             ours = hrnet(name, num_outputs=num_outputs)
             ours.load_state_dict(theirs.state_dict(), strict=True)
             made[name, num_outputs] = theirs.eval(), ours.eval()

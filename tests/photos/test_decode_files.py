@@ -51,8 +51,6 @@ def test_every_format_named_in_the_sentence_is_read(kind):
     assert np.abs(photo.pixels.astype(int) - ramp()).mean() < 12  # lossy ones are near
 
 
-# --- orientation ------------------------------------------------------------------------------------------------------
-
 # orientation -> how the upright picture was turned before it was stored
 STORED = {
     1: lambda a: a,
@@ -93,51 +91,31 @@ def test_damaged_exif_does_not_cost_the_photo():
     assert read_image(content).pixels.shape == (24, 32, 3)
 
 
-# --- colour modes -----------------------------------------------------------------------------------------------------
-
-
-def test_grey_is_repeated():
-    grey = ramp()[:, :, 0]
-    photo = read_image(encode(Image.fromarray(grey), "PNG"))
-    np.testing.assert_array_equal(photo.pixels, np.repeat(grey[:, :, None], 3, axis=2))
+def palette(*colours):
+    image = Image.new("P", (2, 1))
+    image.putpalette([value for colour in colours for value in colour])
+    image.putdata([0, 1])
+    return image
 
 
 @pytest.mark.parametrize(
-    ("colour", "expected"),
+    ("image", "kind", "transparency", "expected"),
     [
-        ((*RED, 255), RED),
-        ((*RED, 0), WHITE),
-        ((*RED, 51), (255, 204, 204)),
-        ((100, 0), WHITE),
-        ((100, 255), (100, 100, 100)),
+        (Image.new("RGBA", (1, 1), (*RED, 51)), "PNG", None, [(255, 204, 204)]),
+        (Image.new("LA", (1, 1), (100, 0)), "PNG", None, [WHITE]),
+        (palette(RED, (0, 0, 255)), "PNG", None, [RED, (0, 0, 255)]),
+        (palette(RED, (0, 0, 255)), "PNG", 1, [RED, WHITE]),
+        (palette(RED, (0, 0, 255)), "GIF", 1, [RED, WHITE]),
+        (palette(RED, RED), "PNG", bytes([255, 51]), [RED, (255, 204, 204)]),
+        (Image.new("RGB", (1, 1), RED), "PNG", RED, [WHITE]),
+        (Image.new("L", (1, 1), 76), "PNG", 76, [WHITE]),
     ],
 )
-def test_transparency_lies_over_white(colour, expected):
-    image = Image.new("RGBA" if len(colour) == 4 else "LA", (2, 2), colour)
-    assert tuple(read_image(encode(image, "PNG")).pixels[0, 0]) == expected
-    assert tuple(read_image(image).pixels[0, 0]) == expected
-
-
-@pytest.mark.parametrize(
-    ("kind", "transparency", "expected"),
-    [("PNG", 1, WHITE), ("GIF", 1, WHITE), ("PNG", bytes([255, 51]), (255, 204, 204))],
-)
-def test_a_palette_with_transparency_lies_over_white(kind, transparency, expected):
-    image = Image.new("P", (2, 1))
-    image.putpalette([*RED, *(RED if isinstance(transparency, bytes) else (0, 0, 255))])
-    image.putdata([0, 1])
-    pixels = read_image(encode(image, kind, transparency=transparency)).pixels
-    assert [tuple(pixel) for pixel in pixels[0]] == [RED, expected]
-
-
-@pytest.mark.parametrize(("mode", "colour"), [("RGB", RED), ("L", 76)])
-def test_one_transparent_colour_of_a_png_lies_over_white(mode, colour):
-    assert tuple(read_image(encode(Image.new(mode, (2, 2), colour), "PNG", transparency=colour)).pixels[0, 0]) == WHITE
-
-
-def test_a_palette_without_transparency():
-    image = Image.fromarray(ramp()).quantize(16)
-    np.testing.assert_array_equal(read_image(image).pixels, np.asarray(image.convert("RGB")))
+def test_transparency_of_every_kind_lies_over_white(image, kind, transparency, expected):
+    options = {} if transparency is None else {"transparency": transparency}
+    assert [tuple(pixel) for pixel in read_image(encode(image, kind, **options)).pixels[0]] == expected
+    if not options:
+        assert [tuple(pixel) for pixel in read_image(image).pixels[0]] == expected
 
 
 def test_premultiplied_alpha_is_not_darkened_twice():

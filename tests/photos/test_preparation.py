@@ -1,6 +1,4 @@
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,9 +17,6 @@ class Net(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(3, 1, 1, dtype=dtype)
         self.preparation = Preparation(**words)
-
-
-# --- one photo --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("shape", [(300, 451), (451, 300), (224, 224), (10, 11), (1, 1), (997, 224), (37, 500)])
@@ -136,9 +131,6 @@ def test_downsizing_is_antialiased():
     assert np.ptp(Preparation(size=(64, 64)).picture(checker).pixels) < 20
 
 
-# --- and back ---------------------------------------------------------------------------------------------------------
-
-
 def test_undo_gives_every_byte_back():
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     photo = Photo(np.stack([values, values.T, values[::-1]], axis=2))
@@ -163,9 +155,6 @@ def test_undo_clips_what_has_no_colour():
 def test_undo_refuses_in_a_sentence(tensor):
     with pytest.raises(PhotoError, match=r"was given\.|Replace them first\."):
         Preparation().undo(tensor)
-
-
-# --- the settings -----------------------------------------------------------------------------------------------------
 
 
 def test_settings_from_a_json_file_are_the_same_settings():
@@ -203,9 +192,6 @@ def test_settings_without_sense_are_refused_by_name(words):
 def test_check_size_takes_numpys_numbers_too():
     assert check_size(np.int64(5)) == (5, 5)
     assert check_size((np.int32(5), 6)) == (5, 6)
-
-
-# --- prepare ----------------------------------------------------------------------------------------------------------
 
 
 def test_prepare_takes_what_read_image_takes_alone_or_in_a_list(tmp_path):
@@ -283,12 +269,3 @@ def test_read_photos_gives_a_list_for_one_and_for_several():
     assert read_photos(photo) == [photo]
     assert read_photos([photo, photo.image()])[1].pixels.shape == (9, 9, 3)
     assert read_photos(Image.new("RGB", (2, 2)))[0].name == "photo"
-
-
-def test_the_module_is_cheap_to_import():
-    code = (
-        "import sys\nimport hrnet_viz.photos.preparation\n"
-        "print(sorted({'PIL', 'torch', 'torchvision', 'skimage', 'matplotlib'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
