@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+
+from filelock import FileLock
 
 from hrnet_viz.weights.report import LoadWarning, UnreachableError, WeightsError
 
@@ -52,9 +53,6 @@ def obtain(name: str, addresses: Sequence[Address], inspect: Inspect, *, progres
         inspect: reads a file and raises a WeightsError if it is not what it should be.
         progress: show a bar while downloading.
 
-    Returns:
-        The file and its SHA-256.
-
     Raises:
         WeightsError: it cannot be had, or is not what it should be; the cache holds nothing that is not checked.
     """
@@ -69,13 +67,9 @@ def obtain(name: str, addresses: Sequence[Address], inspect: Inspect, *, progres
             return _fetch(folder / address.file, address, inspect, progress=progress)
         except UnreachableError as error:
             failures.append(str(error))
-    raise UnreachableError(_tell_unreachable(name, folder, addresses, failures))
-
-
-def _tell_unreachable(name: str, folder: Path, addresses: Sequence[Address], failures: Sequence[str]) -> str:
-    damaged = [address.file for address in addresses if (folder / address.file).is_file()]
+        damaged = [address.file for address in addresses if (folder / address.file).is_file()]
     seen = f"What is there ({', '.join(damaged)}) is not the right file" if damaged else "It is not there"
-    return (
+    raise UnreachableError(
         f"The weights '{name}' were looked for in {folder}. {seen}, and they could not be downloaded: "
         f"{' '.join(failures)} "
         f"To get them by hand, open {addresses[0].url} where there is a network and save it as "
@@ -84,37 +78,31 @@ def _tell_unreachable(name: str, folder: Path, addresses: Sequence[Address], fai
 
 
 def _fetch(path: Path, address: Address, inspect: Inspect, *, progress: bool) -> tuple[Path, str]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WeightsError(
-            f"The folder {path.parent} cannot be made ({error.strerror}). Set {VARIABLE} to one that you may write to."
-        ) from error
     part = path.with_name(path.name + ".part")
-    with locked(path.with_name(path.name + ".lock")):
+    with _explain_disk(part):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path.with_name(path.name + ".lock")).acquire()
+    with lock:
         if path.is_file():  # another process may have brought it while this one waited
             if sha256 := _accept(path, path, address, inspect):
                 return path, sha256
             warnings.warn(
                 f"{path} was not the right file (any more). It is downloaded again.", LoadWarning, stacklevel=6
             )
-        resumed = part.is_file()
-        download(address.url, part, progress=progress)
-        sha256 = _accept(part, path, address, inspect)
-        if not sha256 and resumed:  # the beginning may have been of another file
-            discard(part)
+        for fresh in (not part.is_file(), True):  # a beginning that was left may be that of another file
             download(address.url, part, progress=progress)
-            sha256 = _accept(part, path, address, inspect)
-        if not sha256:
-            found, expected = hash_file(part), _expected(path, address)
+            if sha256 := _accept(part, path, address, inspect):
+                part.replace(path)
+                return path, sha256
+            found = hash_file(part)
             discard(part)
-            raise WeightsError(
-                f"What came from {address.url} is not the right file: its SHA-256 begins with {found[:16]}, but "
-                f"{expected[:16]} was expected. It was thrown away. Try again later"
-                + (f"; if the file has rightly changed, delete {_record(path)} first." if _recorded(path) else ".")
-            )
-        part.replace(path)
-    return path, sha256
+            if fresh:
+                break
+    recorded = f"; if the file has rightly changed, delete {_record(path)} first." if _recorded(path) else "."
+    raise WeightsError(
+        f"What came from {address.url} is not the right file: its SHA-256 begins with {found[:16]}, but "
+        f"{_expected(path, address)[:16]} was expected. It was thrown away. Try again later{recorded}"
+    )
 
 
 def _accept(file: Path, path: Path, address: Address, inspect: Inspect) -> str:
@@ -138,13 +126,13 @@ def _accept(file: Path, path: Path, address: Address, inspect: Inspect) -> str:
 
 
 def _expected(path: Path, address: Address) -> str:
-    """The digits that a hash must begin with: all that were recorded, else those that are published."""
+    """Return the digits that a hash must begin with: all that were recorded, else those that are published."""
     recorded = _recorded(path)
     return recorded if recorded.startswith(address.sha256) else address.sha256
 
 
 def _record(path: Path) -> Path:
-    """Where the hash of a file is kept, in the form that ``sha256sum --check`` reads."""
+    """Return where the hash of a file is kept, in the form that ``sha256sum --check`` reads."""
     return path.with_name(path.name + ".sha256")
 
 
@@ -159,46 +147,6 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Keep other processes and threads out until this one is done; the lock goes when the process does."""
-    try:
-        handle = path.open("ab")
-    except OSError as error:
-        raise WeightsError(
-            f"{path} cannot be written ({error.strerror}). Set {VARIABLE} to a folder that you may write to."
-        ) from error
-    with handle:
-        _lock(handle.fileno())
-        try:
-            yield
-        finally:
-            _unlock(handle.fileno())
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: int) -> None:
-        while True:
-            with suppress(OSError):  # it gives up after ten seconds
-                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
-                return
-            time.sleep(0.1)
-
-    def _unlock(handle: int) -> None:
-        msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-
-    def _unlock(handle: int) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 BLOCK = 1 << 18
@@ -238,7 +186,7 @@ def download(url: str, part: Path, *, progress: bool = True) -> None:
 
 
 def validator_of(part: Path) -> Path:
-    """The small file that remembers which version of the remote file ``part`` is the beginning of."""
+    """Return the small file that remembers which version of the remote file ``part`` is the beginning of."""
     return part.with_name(part.name + ".version")
 
 
@@ -316,8 +264,8 @@ def _connect(url: str, headers: dict[str, str], part: Path) -> Iterator[HTTPResp
 
 
 @contextmanager
-def _explain_disk(part: Path, total: int | None) -> Iterator[None]:
-    """Return in a sentence why the disk did not take the file; a full one gets its room back."""
+def _explain_disk(part: Path, total: int | None = None) -> Iterator[None]:
+    """Raise a WeightsError that says why the disk did not take the file; a full one gets its room back."""
     try:
         yield
     except OSError as error:
@@ -325,10 +273,10 @@ def _explain_disk(part: Path, total: int | None) -> Iterator[None]:
             discard(part)
             size = f"{total / 1e6:.0f} MB" if total else "the file"
             raise WeightsError(
-                f"There is no room for {size} in {part.parent}. Free some, or set HRNET_VIZ_CACHE to another folder."
+                f"There is no room for {size} in {part.parent}. Free some, or set {VARIABLE} to another folder."
             ) from error
         raise WeightsError(
-            f"{part} cannot be written ({error.strerror}). Set HRNET_VIZ_CACHE to a folder that you may write to."
+            f"{part} cannot be written ({error.strerror}). Set {VARIABLE} to a folder that you may write to."
         ) from error
 
 

@@ -8,7 +8,7 @@ inside an exchange, which no key tells. None of the maps below, except the proje
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -109,8 +109,7 @@ def find_prefix(names: Iterable[str], where: str) -> str:
         WeightsError: this is no HRNet, or there are several in the file.
     """
     names = list(names)
-    found = [name.removesuffix(ANCHOR) for name in names if name == ANCHOR or name.endswith(f".{ANCHOR}")]
-    known = [prefix for prefix in found if not re.sub("|".join(map(re.escape, PREFIXES)), "", prefix)]
+    found, known = _find_prefixes(names)
     if len(found) == 1 or len(known) == 1:
         return found[0] if len(found) == 1 else known[0]
     if not found:
@@ -119,6 +118,12 @@ def find_prefix(names: Iterable[str], where: str) -> str:
             f"{guess_net(dict.fromkeys(names))}"
         )
     raise WeightsError(f"{where} holds several nets, under {list_some(map(repr, found))}. Save one of them by itself.")
+
+
+def _find_prefixes(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return what stands before the names of each net, and those of these that are usual."""
+    found = [name.removesuffix(ANCHOR) for name in names if name == ANCHOR or name.endswith(f".{ANCHOR}")]
+    return found, [prefix for prefix in found if not re.sub("|".join(map(re.escape, PREFIXES)), "", prefix)]
 
 
 def recognise(names: Iterable[str]) -> Flavour:
@@ -170,3 +175,78 @@ def flavours_table() -> str:
         loads += ", trained with bilinear exchanges" if flavour.bilinear else ""
         lines.append(f"| {flavour.name} | {'yes' if flavour.tried else 'no'} | {flavour.evidence} | {loads} |")
     return "\n".join(lines)
+
+
+DEEPEST = 4  # mappings inside mappings that are looked into
+INSIDE = re.compile(r"(?:(?<=\.)|^)(?:_orig_mod|module)\.")
+"""What torch.compile and DataParallel put into names, also in the middle of them."""
+
+COUNTER = "n_averaged"
+"""A number that torch.optim.swa_utils.AveragedModel keeps beside the weights that it averages."""
+
+FIRST = ("", "state_dict", "model_state_dict", "model", "net", "params", "weights", "state_dict.model")
+SECOND = re.compile(r"ema|average|swa|teacher|shadow|target|best", re.IGNORECASE)
+"""Words that tell a second set of weights of the same net."""
+
+Parts = dict[str, dict[str, Tensor]]
+
+
+def find_parts(content: object) -> Parts:
+    """Return every net in a checkpoint: the place where it lies -> its tensors; "" is the checkpoint itself."""
+    parts: Parts = {}
+    for place, tensors in _mappings(content):
+        found, known = _find_prefixes(tensors)
+        if len(found) < 2:
+            if found:
+                parts[place] = tensors
+            continue
+        for prefix in found:
+            outer = prefix.removesuffix("backbone.")
+            label = ".".join(filter(None, (place, outer.rstrip("."))))
+            if len(known) == 1 and prefix == known[0]:
+                others = tuple(one.removesuffix("backbone.") for one in found if one != prefix and one)
+                parts[label] = {name: value for name, value in tensors.items() if not name.startswith(others)}
+            else:
+                parts[label] = {name: value for name, value in tensors.items() if name.startswith(outer)}
+    return parts
+
+
+def find_tensors(content: object) -> dict[str, Tensor]:
+    """Return the largest mapping of tensors in a checkpoint that holds no HRNet, {} where there is none."""
+    return max((tensors for _, tensors in _mappings(content)), key=len, default={})
+
+
+def choose_part(parts: Parts, part: str | None, where: str) -> str:
+    """Return the place of the net that was asked for, or of the first one where that is clear.
+
+    Raises:
+        WeightsError: it is not there, or nobody can tell which is meant; the message names them.
+    """
+    if part is not None:
+        if part in parts:
+            return part
+        raise WeightsError(f"{where} has no part '{part}'. It holds {_list(parts)}.")
+    for candidates in (list(parts), [one for one in parts if not SECOND.search(one)]):
+        if len(candidates) == 1:
+            return candidates[0]
+    clear = [one for one in FIRST if one in parts]
+    if clear:
+        return clear[0]
+    raise WeightsError(f"{where} holds several nets: {_list(parts)}. Say which: part={next(iter(parts))!r}.")
+
+
+def _list(parts: Parts) -> str:
+    return list_some([repr(one) if one else "the tensors beside them (part='')" for one in parts], 8)
+
+
+def _mappings(content: object, place: str = "", depth: int = 0) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """Yield the tensors of every mapping in a checkpoint that has some, the outer ones first."""
+    if not isinstance(content, Mapping) or depth > DEEPEST:
+        return
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors.pop(COUNTER, None)
+    plain = {INSIDE.sub("", name): value for name, value in tensors.items()}
+    if tensors:
+        yield place, plain if len(plain) == len(tensors) else tensors
+    for name, value in content.items():
+        yield from _mappings(value, f"{place}.{name}" if place else str(name), depth + 1)

@@ -68,26 +68,20 @@ def load(
     if num_outputs is not None and num_outputs < 1:
         raise WeightsError(f"num_outputs={num_outputs} was given; a net needs at least one output.")
     origin = open_source(source, name=name, part=part, progress=progress)
+    file, card = origin.checkpoint, origin.card
     found = fit(
-        origin.tensors, origin.flavour, str(origin.path), variant=origin.variant, outputs=num_outputs, partial=partial
+        origin.tensors, origin.flavour, str(file.path), variant=origin.variant, outputs=num_outputs, partial=partial
     )
     given: Any = preparation  # a caller without a type checker may give anything
     if given is not None and not isinstance(given, Preparation):
         raise WeightsError(f"preparation={quote(given)} was given; one was expected, such as hv.Preparation(size=224).")
     names = _name_outputs(origin, found, classes)
-    net = _assemble(found, origin.temperature)
+    net = _assemble(found, card.temperature)
     net.classes = names
-    net.preparation = preparation or origin.preparation
-    report = _report(origin, found, named=bool(names))
-    net.load_report = report
-    _warn(report, origin.flavour, partial=partial)
-    return net
-
-
-def _report(origin: Source, found: Fit, *, named: bool) -> LoadReport:
-    return LoadReport(
-        source=str(origin.path),
-        variant=found.net.variant.name,
+    net.preparation = preparation or card.preparation
+    report = LoadReport(
+        source=str(file.path),
+        variant=net.variant.name,
         flavour=origin.flavour.name,
         tried=origin.flavour.tried,
         loaded=len(found.tensors),
@@ -95,24 +89,29 @@ def _report(origin: Source, found: Fit, *, named: bool) -> LoadReport:
         reinitialised=found.reinitialised,
         unexpected=found.unexpected,
         sha256=origin.sha256,
-        temperature=1.0 if set(CLASSIFIER) & set(found.reinitialised) else origin.temperature,
-        provenance=origin.provenance,
-        part=origin.part,
-        others=origin.others,
-        hint="" if named or found.net.num_outputs != OUTPUTS else IMAGENET_HINT,
+        temperature=1.0 if found.new_classifier else card.temperature,
+        provenance=card.provenance,
+        part=file.part,
+        others=file.others,
+        hint="" if names or net.num_outputs != OUTPUTS else IMAGENET_HINT,
     )
+    net.load_report = report
+    _warn(report, origin.flavour, partial=partial)
+    return net
 
 
 def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...]:
-    """Names of the outputs: those given, else those of the file if the classifier is still the file's."""
+    """Return the names of the outputs: those given, else those of the file if the classifier is still the file's."""
     if isinstance(classes, str):
         if classes != "imagenet":
             raise WeightsError(f"classes='{classes}' was given; expected a list of names, or \"imagenet\".")
         classes = load_imagenet_classes()
     if classes is None:
-        classes = () if set(CLASSIFIER) & set(found.reinitialised) else origin.classes
+        classes = () if found.new_classifier else origin.card.classes
         if classes and len(classes) != found.net.num_outputs:
-            raise WeightsError(f"{origin.path} names {len(classes)} classes for {found.net.num_outputs} outputs.")
+            raise WeightsError(
+                f"{origin.checkpoint.path} names {len(classes)} classes for {found.net.num_outputs} outputs."
+            )
         return tuple(map(str, classes))
     try:
         return read_classes(classes, found.net.num_outputs)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from hrnet_viz.weights.fit import choose_part, find_parts, find_tensors
+from hrnet_viz.weights.keys import choose_part, find_parts, find_tensors
 from hrnet_viz.weights.report import WeightsError, list_some
 
 HARMLESS = (

@@ -95,25 +95,25 @@ FORMAT = "hrnet_viz"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The metadata of a safetensors file with ``format=hrnet_viz``.
+    """The metadata of a safetensors file with ``format=hrnet_viz``, or what is taken for granted where there are none.
 
     Attributes:
         variant: "hrnet_w18_small_v2".
-        classes: names of the outputs.
-        preparation: how a photo becomes an input.
+        classes: names of the outputs, () if nobody said.
+        preparation: how a photo becomes an input; the usual ImageNet evaluation if nobody said.
         temperature: what the stored logits are to be divided by to be calibrated; 1 where they already are.
         provenance: how the weights came about.
     """
 
-    variant: str
-    classes: tuple[str, ...]
-    preparation: Preparation
+    variant: str = ""
+    classes: tuple[str, ...] = ()
+    preparation: Preparation = field(default_factory=lambda: Preparation(fit="crop"))
     temperature: float = 1.0
     provenance: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_card(metadata: Mapping[str, str], where: str) -> Card | None:
-    """Read the card, or give None if the file is not one of this project.
+    """Return the card of a file, None if it is not one of this project.
 
     Keys: format, variant, classes (JSON list), mean, std, size, fit, temperature, provenance (JSON); optionally
     crop_fraction, interpolation, and temperature_folded ("true" if the stored classifier is already divided by it).

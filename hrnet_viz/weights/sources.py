@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from hrnet_viz.network.variants import Variant, find_variant
-from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights.fetch import obtain
 from hrnet_viz.weights.fit import fit
 from hrnet_viz.weights.keys import OWN, Flavour, canonicalise
 from hrnet_viz.weights.published import Published, find_published, load_imagenet_classes, name_all
 from hrnet_viz.weights.reading import Checkpoint, read_checkpoint, suggest_files
-from hrnet_viz.weights.report import WeightsError, read_card
+from hrnet_viz.weights.report import Card, WeightsError, read_card
 
-IMAGENET_EVALUATION = Preparation(fit="crop")
 OUTPUTS = 1000  # of all published weights
 LONGEST_SHOWN = 200
 
@@ -34,29 +32,20 @@ class Source:
     """Tensors under their published names and what is known about them.
 
     Attributes:
-        path: the file.
+        checkpoint: what was read.
         tensors: published name -> tensor, as stored.
         flavour: whose names they had.
         variant: the net that they should fit, None if nobody said.
-        classes: names of the outputs, () if nobody said.
-        preparation: how a photo becomes an input.
-        temperature: what the logits are to be divided by.
-        provenance: how the weights came about.
+        card: classes, preparation, calibration and provenance, as far as they are known.
         sha256: of the file, where it was computed.
-        part, others: the place of the net in the file, and those of others.
     """
 
-    path: Path
+    checkpoint: Checkpoint
     tensors: dict[str, Tensor]
     flavour: Flavour
-    variant: Variant | None = None
-    classes: tuple[str, ...] = ()
-    preparation: Preparation = IMAGENET_EVALUATION
-    temperature: float = 1.0
-    provenance: dict[str, object] = field(default_factory=dict)
+    variant: Variant | None
+    card: Card
     sha256: str = ""
-    part: str = ""
-    others: tuple[str, ...] = ()
 
 
 def open_source(
@@ -139,13 +128,9 @@ def open_published(published: Published, *, progress: bool = True) -> Source:
             )
 
     path, sha256 = obtain(published.name, published.addresses, inspect, progress=progress)
-    return replace(
-        describe(read_checkpoint(path), variant),
-        classes=load_imagenet_classes(),
-        preparation=published.preparation,
-        provenance={"origin": published.origin, "licence": published.licence},
-        sha256=sha256,
-    )
+    provenance = {"origin": published.origin, "licence": published.licence}
+    card = Card(variant.name, load_imagenet_classes(), published.preparation, provenance=provenance)
+    return replace(describe(read_checkpoint(path), variant), card=card, sha256=sha256)
 
 
 def describe(checkpoint: Checkpoint, asked: Variant | None = None) -> Source:
@@ -158,17 +143,8 @@ def describe(checkpoint: Checkpoint, asked: Variant | None = None) -> Source:
     flavour, tensors = canonicalise(checkpoint.tensors, where)
     card = read_card(checkpoint.metadata, where)
     if card is None:
-        return Source(checkpoint.path, tensors, flavour, asked, part=checkpoint.part, others=checkpoint.others)
-    return Source(
-        checkpoint.path,
-        tensors,
-        OWN,
-        asked or _find_asked(card.variant),
-        card.classes,
-        card.preparation,
-        card.temperature,
-        dict(card.provenance),
-    )
+        return Source(checkpoint, tensors, flavour, asked, Card())
+    return Source(checkpoint, tensors, OWN, asked or _find_asked(card.variant), card)
 
 
 def _find_asked(name: str | None) -> Variant | None:

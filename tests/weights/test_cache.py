@@ -192,7 +192,7 @@ def test_a_disk_that_is_known_to_be_too_small_is_not_filled(site, cache, monkeyp
 def test_a_cache_that_cannot_be_made_is_told(site, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HRNET_VIZ_CACHE", str(tmp_path / "file" / "cache"))
-    with pytest.raises(WeightsError, match="cannot be made"):
+    with pytest.raises(WeightsError, match="cannot be written"):
         get(at(site))
 
 
@@ -258,7 +258,7 @@ def test_what_does_not_pass_inspection_never_enters_the_cache(site, cache):
 def test_a_cache_that_may_only_be_read_is_enough(cache, monkeypatch):
     cache.mkdir()
     (cache / "some.bin").write_bytes(RIGHT)
-    monkeypatch.setattr(fetch, "locked", pytest.fail)
+    monkeypatch.setattr(fetch, "FileLock", pytest.fail)
 
     def refuse(*_):
         raise PermissionError
