@@ -35,24 +35,12 @@ def test_explore_writes_one_page_opens_it_and_writes_nothing_over(tmp_path, caps
     assert (page.read_text(), len(opened)) == ("my thesis", 1)
 
 
-def test_diagram_of_a_net_and_of_an_exchange(tmp_path, capsys):
-    for detail in ("stages", "stage3.1"):
-        out = tmp_path / f"{detail}.svg"
-        assert (
-            main(
-                [
-                    "diagram",
-                    "hrnet_w18_small_v1" if detail == "stages" else "hrnet_w18",
-                    "--detail",
-                    detail,
-                    "--out",
-                    str(out),
-                ]
-            )
-            == 0
-        )
-        assert capsys.readouterr().out.strip() == str(out)
-        assert "<svg" in out.read_text()
+@pytest.mark.parametrize(("variant", "detail"), [("hrnet_w18_small_v1", "stages"), ("hrnet_w18", "stage3.1")])
+def test_diagram_of_a_net_and_of_an_exchange(variant, detail, tmp_path, capsys):
+    out = tmp_path / "drawn.svg"
+    assert main(["diagram", variant, "--detail", detail, "--out", str(out)]) == 0
+    assert capsys.readouterr().out.strip() == str(out)
+    assert "<svg" in out.read_text()
 
 
 @pytest.mark.parametrize(

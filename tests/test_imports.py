@@ -20,6 +20,8 @@ LIGHT_USES = {
     "tracing": "hrnet_viz.trace(hrnet_viz.hrnet('hrnet_w18_small_v1').eval(), hrnet_viz.photo('cat'), sites=['stem'])",
     "sites": "hrnet_viz.Site",
     "names": "dir(hrnet_viz); hrnet_viz.__all__",
+    "rooms": "hrnet_viz.activations, hrnet_viz.exchanges, hrnet_viz.receptive_fields, hrnet_viz.heads, "
+    "hrnet_viz.attribution, hrnet_viz.interventions, hrnet_viz.figures, hrnet_viz.photos",
 }
 
 # Bottom to top. A room may import from rooms of lower layers and from itself.

@@ -55,16 +55,6 @@ def test_one_photo_gives_one_prediction_and_several_give_as_many(net):
     assert ready.photo is None
 
 
-def test_a_net_in_training_stays_so_and_answers_as_in_use(net):
-    before = predict(net, picture("cat")).logits
-    net.train()
-    try:
-        assert torch.equal(predict(net, picture("cat")).logits, before)
-        assert net.training
-    finally:
-        net.eval()
-
-
 def test_predictions_are_read_off_any_trace_that_kept_the_logits(net):
     photo = picture("dog")
     [read] = read_predictions(trace(net, photo))

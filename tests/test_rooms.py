@@ -42,10 +42,3 @@ def test_a_function_stays_a_function_when_its_file_is_imported_first():
     code = "import hrnet_viz.exchanges.contributions, hrnet_viz as hv; print(callable(hv.exchanges.contributions))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"
-
-
-def test_naming_a_room_imports_no_matplotlib():
-    rooms = ", ".join(f"hv.{room}" for room in ROOMS if room != "hrnet_viz").replace("hv.hrnet_viz.", "hv.")
-    code = f"import sys, hrnet_viz as hv; {rooms}; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

@@ -42,7 +42,7 @@ def _locate_inner(net, site):
     if site.published:
         return net.get_submodule(site.published), "after"
     chain, _, part = site.inner.rpartition(".")
-    holder = locate(net, _landmark(net, site))[0]
+    holder = locate(net, net.plan.sites[site.landmark])[0]
     if site.landmark == "stem":
         return getattr(net, part), "after"
     if site.kind == "inner" and part in ("conv", "bn", "relu", "resize"):
@@ -59,10 +59,6 @@ def _locate_inner(net, site):
         "out": lambda: (last, "after"),
         "shortcut": lambda: (block.downsample, "after"),
     }.get(part, lambda: (getattr(block, part), "after"))()
-
-
-def _landmark(net, site):
-    return net.plan.sites[site.landmark]
 
 
 @contextmanager

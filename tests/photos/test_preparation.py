@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from hrnet_viz import Photo, PhotoError
-from hrnet_viz.photos.preparation import INTERPOLATIONS, Preparation, check_size, prepare, read_photos
+from hrnet_viz.photos.preparation import INTERPOLATIONS, Preparation, prepare, read_photos
 from tests.photos.pictures import noise
 
 
@@ -103,16 +103,13 @@ def test_a_crop_has_the_size_keeps_the_shape_and_lies_inside(shape, size, fracti
     assert top == pytest.approx(photo.height - bottom, abs=photo.height / size[0])
 
 
-def test_squash_sees_the_whole_photo():
-    assert Preparation(size=(64, 32)).box(noise(300, 451)) == (0, 0, 451, 300)
-
-
 @pytest.mark.parametrize("fit", ["squash", "crop"])
 def test_the_box_says_where_in_the_photo_a_place_of_the_picture_lies(fit):
     pixels = np.zeros((200, 320, 3), np.uint8)
     pixels[90:110, 180:200] = 255  # its middle is column 190, row 100
     photo, preparation = Photo(pixels), Preparation(size=(64, 80), fit=fit)
     left, top, right, bottom = preparation.box(photo)
+    assert fit == "crop" or (left, top, right, bottom) == (0, 0, 320, 200)
     weight = preparation.picture(photo).pixels[:, :, 0].astype(float)
     row, column = ((np.indices(weight.shape) + 0.5) * weight).sum((1, 2)) / weight.sum()
     assert left + column * (right - left) / 80 == pytest.approx(190, abs=0.5)
@@ -159,7 +156,7 @@ def test_undo_refuses_in_a_sentence(tensor):
 
 def test_settings_from_a_json_file_are_the_same_settings():
     assert Preparation(size=[224, 224], mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]) == Preparation()
-    assert Preparation(size=224) == Preparation()
+    assert Preparation(size=224) == Preparation(size=np.int64(224)) == Preparation()
     assert hash(Preparation(size=[224, 224])) == hash(Preparation())
 
 
@@ -187,11 +184,6 @@ def test_settings_from_a_json_file_are_the_same_settings():
 def test_settings_without_sense_are_refused_by_name(words):
     with pytest.raises(ValueError, match=next(iter(words))):
         Preparation(**words)
-
-
-def test_check_size_takes_numpys_numbers_too():
-    assert check_size(np.int64(5)) == (5, 5)
-    assert check_size((np.int32(5), 6)) == (5, 6)
 
 
 def test_prepare_takes_what_read_image_takes_alone_or_in_a_list(tmp_path):
