@@ -122,11 +122,7 @@ class Choices:
 
     @classmethod
     def check_choice(cls, name: str) -> None:
-        """Refuse a choice that there is not.
-
-        Raises:
-            ValueError: in a sentence that names those that are spelt like it.
-        """
+        """Refuse a choice that there is not, by a ValueError that names those spelt like it."""
         if not (name.startswith("_") or hasattr(cls, name)):
             near = difflib.get_close_matches(name, [one for one in dir(cls) if not one.startswith("_")])
             hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""

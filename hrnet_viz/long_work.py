@@ -25,10 +25,8 @@ from hrnet_viz.sites import quote
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-AHEAD = 32
-"""So many tasks are handed out at a time."""
-KEPT = 2
-"""So many things that tasks share does a worker keep."""
+AHEAD = 32  # tasks that are handed out at a time
+KEPT = 2  # things that tasks share, which a worker keeps
 
 _kept: OrderedDict[str, Any] = OrderedDict()
 LACKING = "hrnet_viz: this worker does not have what the tasks share"

@@ -120,11 +120,7 @@ def _source(net: HRNet, x: Tensor | None, base: Base | None) -> Tensor:
 
 
 def check_base(net: HRNet, base: Base) -> None:
-    """Refuse a trace that a pass of this net cannot start from.
-
-    Raises:
-        ValueError: it is of another net or of other weights, or its numbers were written into.
-    """
+    """Refuse a trace of another net or of other weights, or whose numbers were written into, by a ValueError."""
     _check_owner(net, base)
     base.check(net)
 

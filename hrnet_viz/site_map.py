@@ -45,11 +45,7 @@ class SiteMap(Mapping[str, T]):
     """What is said of a site that is not there; ``{net}`` is the name of the net."""
 
     def held(self, site: object) -> tuple[Place, T]:
-        """Return the place that is meant, and the whole value there.
-
-        Raises:
-            SiteError: the net has no such site, or there is nothing of it here.
-        """
+        """Return the place that is meant and the whole value there; a SiteError where there is none."""
         place = self.plan.place(site)
         values: Mapping[str, T] = getattr(self, self.HELD)
         if place.site.name not in values:

@@ -126,11 +126,7 @@ class Place:
 
 
 def choose_channels(site: Site, channels: Sequence[int] | None) -> Place:
-    """Return a place: these channels of a site, all for None.
-
-    Raises:
-        SiteError: a channel that the site does not have.
-    """
+    """Return the place of these channels of a site, of all for None; a SiteError for one that is not there."""
     if channels is None:
         return Place(site)
     numbers = tuple(sorted(set(channels)))
@@ -144,11 +140,7 @@ def choose_channels(site: Site, channels: Sequence[int] | None) -> Place:
 
 
 def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:
-    """Split an address or pattern into what stands before the brackets and the channels in them, None without brackets.
-
-    Raises:
-        SiteError: brackets that hold something else or do not stand last.
-    """
+    """Return an address or pattern and the channels in its brackets, None without; a SiteError for other brackets."""
     address, bracket, inside = name.partition("[")
     if not bracket:
         return name, None
@@ -166,11 +158,7 @@ def split_channels(name: str) -> tuple[str, tuple[int, ...] | None]:
 
 
 def parse(name: str) -> Site:
-    """Return what an address alone says of its site; ``split_channels`` has the channels in it.
-
-    Raises:
-        SiteError: it follows no pattern of the language; the message shows the patterns.
-    """
+    """Return what an address alone says of its site; a SiteError shows the patterns of the language."""
     address, _ = split_channels(name)
     for kind, pattern in _PATTERNS:
         if found := pattern.fullmatch(address):
@@ -256,11 +244,7 @@ def read_integer(value: object) -> int | None:
 
 
 def check_index(index: object, photos: int) -> int:
-    """Return the number of a photo as a plain integer.
-
-    Raises:
-        IndexError: there is no such photo; the sentence has the numbers that there are.
-    """
+    """Return the number of a photo as ``int``; an IndexError says which ones there are."""
     number = read_integer(index)
     if number is None or not 0 <= number < photos:
         there = "is only photo 0" if photos == 1 else f"are photos 0 to {photos - 1}"
@@ -269,11 +253,7 @@ def check_index(index: object, photos: int) -> int:
 
 
 def check_whole(name: str, value: object, low: int = 1) -> int:
-    """Return a whole number of any library as ``int``.
-
-    Raises:
-        ValueError: none was given, or one below ``low``; the sentence names the argument.
-    """
+    """Return a whole number of any library as ``int``; a ValueError names the argument of anything else."""
     number = read_integer(value)
     if number is None or number < low:
         raise ValueError(f"{name}={quote(value)} was given; a whole number from {low} on was expected.")

@@ -72,11 +72,7 @@ class Trace(SiteMap[Tensor]):
         return tuple(self.plan.sites[name] for name in self.tensors)
 
     def check(self, net: nn.Module | None = None, sites: Iterable[str] | None = None) -> None:
-        """Refuse a net that is not as it was when this was traced, and numbers (of these sites) written into since.
-
-        Raises:
-            ValueError: in a sentence that says what has changed.
-        """
+        """Refuse a net that has changed, and numbers (of these sites) written into since, by a ValueError."""
         if self.fingerprint is not None:
             names = self.tensors if sites is None else sites
             numbers = {name: self.tensors[name] for name in names if name in self.tensors}

@@ -128,11 +128,7 @@ class HRNet(nn.Module):
 
     @property
     def num_outputs(self) -> int:
-        """Number of logits, also of a classifier of one's own.
-
-        Raises:
-            ValueError: the classifier does not give a vector for each photo.
-        """
+        """Number of logits, also of a classifier of one's own; a ValueError where it gives no vector for each photo."""
         last: nn.Module = self.classifier
         if isinstance(last, nn.Linear):
             return last.out_features
@@ -242,12 +238,7 @@ def hand_over(layers: nn.ModuleList, streams: Sequence[Tensor]) -> list[Tensor]:
 
 
 def check_input(x: Tensor) -> None:
-    """Refuse what is not a batch of photos.
-
-    Raises:
-        TypeError: no tensor.
-        ValueError: wrong rank, channels, type or a side under 32 px; the message says what to do.
-    """
+    """Refuse what is no batch of photos, by a TypeError or a ValueError that says what to do."""
     if not isinstance(x, Tensor):
         raise TypeError(
             f"{quote(x)} was given; a float tensor (N, 3, H, W) was expected. hv.prepare(net, photo) makes one."

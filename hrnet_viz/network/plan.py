@@ -153,11 +153,7 @@ class Plan:
         )
 
     def module(self, name: object) -> Module:
-        """Return the module of an address such as "stage3.1", or the one that a site lies in.
-
-        Raises:
-            SiteError: the net has no such module or site, or the site lies in no module.
-        """
+        """Return the module of an address such as "stage3.1", or of a site; a SiteError where there is none."""
         text = str(name)
         site = self.sites.get(text) or (
             None if re.fullmatch(r"stage\d+(\.\d+)?", text) else self.sites[self.resolve(name)]
@@ -211,20 +207,12 @@ class Plan:
         return inner | {step.site.published: step.name for step in self.steps if step.site.published}
 
     def place(self, name: object) -> Place:
-        """Return the site that an address or published name stands for, with the channels that it names.
-
-        Raises:
-            SiteError: the net has no such site, or the site no such channel; the message names the nearest.
-        """
+        """Return the site of an address or published name, with the channels named; a SiteError names the nearest."""
         address, channels = _split(name)
         return choose_channels(self.sites[resolve(address, self.sites, self.aliases, self.owner)], channels)
 
     def resolve(self, name: object) -> str:
-        """Return the canonical address of a whole site, an address or a published name.
-
-        Raises:
-            SiteError: the net has no such site; the message names the nearest.
-        """
+        """Return the address of a whole site, from its address or published name; a SiteError names the nearest."""
         return _whole(self.place(name))
 
     def places(self, wanted: str | Site | Iterable[str | Site]) -> tuple[Place, ...]:

@@ -101,20 +101,12 @@ def test_no_names(net):
         assert net.classes == ()
 
 
-def test_a_built_net_has_no_report(net):
-    assert net.load_report is None
-
-
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
 def test_a_ready_tensor_of_another_type_is_cast(net, x, dtype):
     torch.testing.assert_close(hv.predict(net, x.to(dtype))[0].logits, hv.predict(net, x)[0].logits, rtol=0.1, atol=0.1)
     for use in (hv.trace, hv.cam):
         assert use(net, x.to(dtype), sites="stem")["stem"].dtype == torch.float32
     hv.sweep(net, x.to(dtype), "stem")
-
-
-def test_a_ready_tensor_gets_the_type_of_a_double_net(net, x):
-    assert hv.trace(net.double(), x)["stem"].dtype == torch.float64
 
 
 @pytest.mark.parametrize(
@@ -135,12 +127,6 @@ def test_a_tensor_that_holds_no_picture_is_refused(net, tensor, words, use):
 def test_raw_pixels_as_a_ready_tensor_are_told(net, scale, words):
     with pytest.warns(UserWarning, match=words):
         hv.predict(net, torch.rand(1, 3, 64, 64) * scale)
-
-
-@pytest.mark.parametrize("field", ["mean", "std"])
-def test_numbers_on_the_scale_of_bytes_are_refused(field):
-    with pytest.raises(ValueError, match="divide by 255"):
-        hv.Preparation(**{field: (123.675, 116.28, 103.53)})
 
 
 WRONG_NETS = {

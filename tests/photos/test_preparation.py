@@ -171,6 +171,8 @@ def test_settings_from_a_json_file_are_the_same_settings():
         {"mean": (0.5, 0.5)},
         {"mean": 0.5},
         {"mean": None},
+        {"mean": (123.675, 116.28, 103.53)},
+        {"std": (58.4, 57.1, 57.4)},
         {"std": "abc"},
         {"mean": (0.5, 0.5, float("nan"))},
         {"std": (0.5, 0.5, 0)},
