@@ -1,4 +1,4 @@
-"""A finished diagram, drawn by matplotlib: the same PNG, SVG and PDF on every machine; and told in the DOT language.
+"""A finished diagram, drawn by matplotlib: the same PNG, SVG and PDF on every machine; and in the DOT language.
 
 What has a name gets it as ``id`` in an SVG, and tells about itself under the pointer. In the DOT source all places are
 pinned, so that Graphviz draws the same for who wants to edit it.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -80,14 +79,28 @@ class Diagram:
 
     def svg(self) -> str:
         """Draw as SVG, pictures embedded. Every site has its address as ``id`` and tells itself under the pointer."""
-        drawn = _draw_svg(self._figure(), self.marks, self.alt)
+        buffer = io.StringIO()
+        with mpl.rc_context(SETTINGS):
+            metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            self._figure().savefig(buffer, format="svg", metadata=metadata)
+        drawn = re.sub(r"<!--.*?-->\n?|\s*<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
+        for mark in self.marks:
+            if mark.tip:
+                group = f'<g id="{escape(mark.name)}">'
+                drawn = drawn.replace(group, f"{group}<title>{escape(mark.tip)}</title>", 1)
+        head, rest = drawn[drawn.index("<svg") :].split(">", 1)
+        drawn = f'{head} role="img" aria-label="{escape(self.alt)}">{rest}'
         body, end, tail = drawn.rpartition("</svg>")
         return body + "".join(_svg_picture(place, image) for place, image in self.pictures) + end + tail
 
     def png(self, dpi: float = NOTEBOOK_DPI) -> bytes:
         """Draw as PNG: a slide of 13.33 in is 1,920 px wide at 144 dpi."""
-        page = _draw_png(self._figure(), dpi)
-        scale = dpi / 72
+        figure, scale = self._figure(), dpi / 72
+        canvas: Any = figure.canvas
+        figure.set_dpi(dpi)
+        with mpl.rc_context(SETTINGS):
+            canvas.draw()
+        page = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
         for place, image in self.pictures:
             width, height = max(round(place.width * scale), 1), max(round(place.height * scale), 1)
             way = Image.Resampling.NEAREST if width >= image.width else Image.Resampling.LANCZOS
@@ -95,7 +108,9 @@ class Diagram:
             corner = (round(place.left[0] * scale), round(place.top[1] * scale))
             page.paste(small, corner, small if small.mode == "RGBA" else None)
         if not self.pictures:
-            colours = {one for mark in self.marks for one in _colours_of(mark)}
+            colours: set[str] = set()
+            for mark in self.marks:
+                colours.update((mark.fill, mark.line, mark.ink) if isinstance(mark, Box) else (mark.colour,))
             # Numbers laid over bring many colours: only a palette that is fitted to them keeps each where it was.
             means = 0 if len(colours) <= FEW_COLOURS else 1
             page = page.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=means, dither=Image.Dither.NONE)
@@ -117,8 +132,8 @@ class Diagram:
     def save(self, path: str | Path) -> Path:
         """Write a picture or the source, by the ending: .svg, .png, .pdf, .gv or .dot; else a ValueError."""
         path = Path(path)
-        write = {".svg": self.svg, ".png": self.png, ".pdf": self.pdf, ".gv": lambda: self.source}
-        draw: Any = (write | {".dot": write[".gv"]}).get(path.suffix)
+        write: dict[str, Any] = {".svg": self.svg, ".png": self.png, ".pdf": self.pdf}
+        draw = (write | dict.fromkeys((".gv", ".dot"), lambda: self.source)).get(path.suffix)
         if draw is None:
             raise ValueError(
                 f"'{path.name}' ends in '{path.suffix}'; a diagram is saved as .svg, .png, .pdf, .gv or .dot."
@@ -128,13 +143,20 @@ class Diagram:
         return path
 
     def _figure(self) -> Figure:
-        return _make_figure(self.marks, self.size, self.page)
+        """Return a figure with all marks: boxes and texts first, then lines."""
+        wide, high = self.size
+        with mpl.rc_context(SETTINGS):
+            figure = Figure(figsize=(wide / 72, high / 72), dpi=72, facecolor=self.page)
+            FigureCanvasAgg(figure)
+            down = Affine2D().scale(1 / wide, -1 / high).translate(0, 1) + figure.transFigure
+            for order, mark in enumerate(self.marks):
+                if isinstance(mark, Box):
+                    _draw_box(figure, mark, down, order)
+                else:
+                    _draw_line(figure, mark, down, order + len(self.marks))
+        return figure
 
-    def _repr_mimebundle_(
-        self,
-        include: object = None,  # noqa: ARG002  # Jupyter gives both by name
-        exclude: object = None,  # noqa: ARG002
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _repr_mimebundle_(self, **_named: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the PNG and the text alternative, in the form that Jupyter asks for."""
         png = self.png()
         width, height = Image.open(io.BytesIO(png)).size
@@ -161,47 +183,6 @@ def _svg_picture(place: Place, image: Image.Image) -> str:
     )
 
 
-def _colours_of(mark: Mark) -> tuple[str, ...]:
-    return (mark.fill, mark.line, mark.ink) if isinstance(mark, Box) else (mark.colour,)
-
-
-def _make_figure(marks: Sequence[Mark], size: tuple[float, float], page: str) -> Figure:
-    """Return a figure of ``size`` points with all marks: boxes and texts first, then lines."""
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, facecolor=page)
-        FigureCanvasAgg(figure)
-        down = Affine2D().scale(1 / size[0], -1 / size[1]).translate(0, 1) + figure.transFigure
-        for order, mark in enumerate(marks):
-            if isinstance(mark, Box):
-                _draw_box(figure, mark, down, order)
-            else:
-                _draw_line(figure, mark, down, order + len(marks))
-    return figure
-
-
-def _draw_png(figure: Figure, dpi: float) -> Image.Image:
-    """Return the pixels of a figure."""
-    canvas: Any = figure.canvas
-    figure.set_dpi(dpi)
-    with mpl.rc_context(SETTINGS):
-        canvas.draw()
-    return Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba()).convert("RGB")
-
-
-def _draw_svg(figure: Figure, marks: Sequence[Mark], alt: str) -> str:
-    buffer = io.StringIO()
-    with mpl.rc_context(SETTINGS):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    drawn = re.sub(r"<!--.*?-->\n?|\s*<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
-    drawn = drawn[drawn.index("<svg") :]
-    for mark in marks:
-        if mark.tip:
-            group = f'<g id="{escape(mark.name)}">'
-            drawn = drawn.replace(group, f"{group}<title>{escape(mark.tip)}</title>", 1)
-    head, rest = drawn.split(">", 1)
-    return f'{head} role="img" aria-label="{escape(alt)}">{rest}'
-
-
 def _draw_box(figure: Figure, box: Box, down: Transform, order: int) -> None:
     place, size = box.place, box.size
     if box.fill != "none" or box.line != "none":
@@ -225,7 +206,7 @@ def _draw_box(figure: Figure, box: Box, down: Transform, order: int) -> None:
 
 
 def _draw_line(figure: Figure, line: Line, down: Transform, order: int) -> None:
-    points = shortened(line.points, line.arrow) if line.arrow else line.points
+    points = shortened(line.points, line.arrow)
     codes = [Outline.MOVETO, *[Outline.CURVE4] * (len(points) - 1)]
     shape = PathPatch(Outline(points, codes), facecolor="none", edgecolor=line.colour, linewidth=line.thickness)
     shape.set_capstyle("butt")
@@ -286,7 +267,7 @@ def _node(box: Box, height: float) -> dict[str, str]:
 
 
 def _edge(line: Line, height: float) -> dict[str, str]:
-    points = shortened(line.points, line.arrow) if line.arrow else line.points
+    points = shortened(line.points, line.arrow)
     path = " ".join(_position(point, height) for point in points)
     if line.arrow:
         path = f"e,{_position(line.points[-1], height)} {path}"

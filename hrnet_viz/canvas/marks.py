@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, isfinite
+from math import ceil, isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from hrnet_viz.canvas.colours import branch_colour, ink_on, mix, tint
 from hrnet_viz.canvas.overlay import THICKEST, THINNEST, Overlay
+from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.shapes import Place, Point, Sheet, text_width
 from hrnet_viz.network.plan import INPUT
 from hrnet_viz.sites import Site
@@ -68,8 +69,8 @@ class Marks:
     @property
     def laid_over(self) -> str:
         """A sentence on what is laid over the sites, "" for nothing."""
-        n = len(self.shown)
-        return f" Laid over: {self.overlay.name or 'values'} at {n} {'site' if n == 1 else 'sites'}." if n else ""
+        where = count(len(self.shown), "site")
+        return f" Laid over: {self.overlay.name or 'values'} at {where}." if self.shown else ""
 
     def refuse_unseen(self, where: str) -> None:
         """Raise a ValueError for values of which none could be shown, with some of their sites."""
@@ -108,7 +109,7 @@ class Marks:
         return self._fill(name, place, lines, colour, share=share, thickness=1.2, rounded=False, tip=tip)
 
     def _fill(self, name: str, place: Place, lines: Sequence[str], colour: str, *, share: float, **look: Any) -> Place:
-        fill = self._surface(name, tint(colour, self.sheet.theme, share) if share else self.sheet.colours.page)
+        fill = self._surface(name, tint(colour, self.sheet.theme, share))
         look = {"tip": look.pop("tip", None) or self.tip(name), "size": self.em, "ink": ink_on(fill), **look}
         return self.sheet.box(name, place, lines, fill=fill, line=colour, **look)
 
@@ -158,10 +159,8 @@ class Marks:
 
     def _surface(self, name: str, otherwise: str) -> str:
         """Return the colour that a site's number has on the scale, or another one where it has none."""
-        value = self.overlay.numbers.get(name)
-        if value is None:
-            return otherwise
-        self.shown.add(name)
+        self.shown.update({name} & self.overlay.numbers.keys())
+        value = self.overlay.numbers.get(name, nan)
         if not isfinite(value):
             return otherwise
         self.coloured = True

@@ -27,6 +27,7 @@ from hrnet_viz.canvas.marks import (
 )
 from hrnet_viz.canvas.network_map import Detail, Ends, Spacing, arrange, find_columns
 from hrnet_viz.canvas.overlay import Overlay, Values, read_values
+from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.shapes import SLIDE, Place, Point, Sheet, around, straight, swing, text_width, towards
 from hrnet_viz.canvas.style import default_theme
 from hrnet_viz.network.net import HRNet, hrnet
@@ -36,7 +37,7 @@ from hrnet_viz.photos.preparation import check_size
 from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
-    from hrnet_viz.network.plan import Module, Plan
+    from hrnet_viz.network.plan import Plan
 
 SPACE = Spacing(gap=0.3, transition=1.35, sum=0.9, step=0.3, crossing=1.7, widest=9.0, head=1.05, merge=0.45)  # em
 LANES_TOP, LANE, LANE_GAP = 96.0, 87.0, 6.0
@@ -242,7 +243,9 @@ class _NetDrawing:
             rule_off(f"stage {stage}", layout.boxes[numbers[0]][0], ends[numbers[-1]])
             for k in numbers:
                 column = self.columns[k]
-                words = column.scope.removeprefix("stage") if self.detail == "modules" else _modules(column.count)
+                words = (
+                    column.scope.removeprefix("stage") if self.detail == "modules" else count(column.count, "module")
+                )
                 at = ((layout.boxes[k][0] + ends[k]) / 2, LANES_TOP - 0.8 * size)
                 look = {"align": "center", "ink": sheet.colours.muted}
                 sheet.text(f"{column.scope} heading", at, words, size=max(self.em, 11.0), **look)  # type: ignore[arg-type]
@@ -279,7 +282,7 @@ def network_diagram(
     Args:
         net: the net, or the name of a variant, for which no weights are made.
         detail: "stages" draws the last module of each stage for all of them, "modules" every module.
-        size: height and width of the photo in px that the sizes are told for; the net's own if None.
+        size: height and width in px of the photo that the sizes are those for; the net's own if None.
         theme: "light" or "dark"; the default theme if None.
         values: site -> number, word or small picture (uint8 array or PIL image). A number colours a box and sets the
             width of a line. What belongs to no drawn site is left out; the photo's site is "input".
@@ -321,16 +324,13 @@ def ready(
     return net, net.preparation.size if size is None else check_size(size), theme or default_theme()
 
 
-def _modules(count: int) -> str:
-    return "1 module" if count == 1 else f"{count} modules"
-
-
 def _describe(plan: Plan, photo: str) -> str:
-    def tell(module: Module, count: int) -> str:
-        channels = ", ".join(str(plan.sites[name].channels) for name in module.branches)
-        branches = f"{len(module.branches)} branches with {channels} channels"
-        return f"stage {module.stage} has {_modules(count)} of {branches}"
-
+    stages = []
+    for column in find_columns(plan, "stages"):
+        branches = column.module.branches
+        channels = ", ".join(str(plan.sites[name].channels) for name in branches)
+        modules = count(column.count, "module")
+        stages.append(f"stage {column.stage} has {modules} of {len(branches)} branches with {channels} channels")
     head = (
         " The head widens the streams, carries them down into the lowest resolution, pools, "
         f"and gives {plan.sites['logits'].channels} logits."
@@ -338,7 +338,7 @@ def _describe(plan: Plan, photo: str) -> str:
     return (
         f"Diagram of {plan.owner} for a {photo}. A stem of {plan.sites['stem'].channels} and "
         f"stage 1 of {plan.sites['stage1'].channels} channels at stride 4; "
-        f"{'; '.join(tell(column.module, column.count) for column in find_columns(plan, 'stages'))}. Strides are 4, 8, "
+        f"{'; '.join(stages)}. Strides are 4, 8, "
         "16 and 32 from top to bottom. After the branches of a module every branch contributes to every output; each "
         f"stage starts one new branch from the lowest one.{head if 'logits' in plan.sites else ''}"
     )

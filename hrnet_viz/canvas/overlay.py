@@ -39,7 +39,7 @@ class Overlay:
     """Values by address.
 
     Attributes:
-        numbers: address -> number; one that is not finite is told but neither coloured nor scaled.
+        numbers: address -> number; one that is not finite is written but neither coloured nor scaled.
         words: address -> what is written in its box.
         pictures: address -> picture, at most 256 px on a side.
         low: value at the lower end of the scale.
@@ -118,7 +118,9 @@ def read_values(
             numbers[address] = float(value)
         else:
             pictures[address] = _picture(address, value)
-    low, high = limits or _limits([number for number in numbers.values() if isfinite(number)])
+    finite = [number for number in numbers.values() if isfinite(number)]
+    largest = max(map(abs, finite), default=0.0) or 1.0
+    low, high = limits or (-largest if min(finite, default=0.0) < 0 else 0.0, largest)
     if not low < high:
         raise ValueError(f"limits=({low}, {high}) were given; the first must be smaller than the second.")
     return Overlay(numbers, words, pictures, low, high, name)
@@ -134,11 +136,6 @@ def number_text(value: float, largest: float) -> str:
     decimals = min(max(2 - floor(log10(largest)), 0), 5)
     text = f"{value:.{decimals}f}"
     return (text.lstrip("-") if not float(text) else text).replace("-", "−") if value else "0"
-
-
-def _limits(numbers: list[float]) -> tuple[float, float]:
-    largest = max((abs(number) for number in numbers), default=0.0) or 1.0
-    return (-largest if any(number < 0 for number in numbers) else 0.0), largest
 
 
 def _picture(address: str, value: Any) -> Image.Image:

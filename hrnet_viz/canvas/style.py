@@ -7,9 +7,8 @@ A figure function makes a ``Picture``, draws inside it and returns it::
         colour_bar(image, picture.inches(3.2, 0, 0.1, 3))
     return picture
 
-Pages are opaque: white in the light theme, JupyterLab's own near-black in the dark one. In a notebook of the same theme
-a picture then has no visible edge; in one of the other theme, on a slide or in the kernel-free HTML file it is still
-readable, which dark ink on a transparent page would not be.
+Pages are opaque, in the colour of JupyterLab's own, so that a picture has no edge in a notebook of the same theme and
+can be read in one of the other.
 """
 
 from __future__ import annotations
@@ -187,7 +186,7 @@ class Picture(Figure):
         return self.add_axes((left / across, 1 - (top + height) / down, width / across, height / down), **options)
 
     def write(self, left: float, top: float, words: str, **options: Any) -> None:
-        """Write text at a place in inches from the top left corner of the drawing; top aligned unless told."""
+        """Write text at a place in inches from the top left corner of the drawing; top aligned by default."""
         placed: dict[str, Any] = {"va": "top"} | options
         self.text(*self.locate(left, top), words, **placed)
 

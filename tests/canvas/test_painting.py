@@ -34,9 +34,6 @@ from tests.nets.made_trace import numbers_of
 )
 def test_short(value, words):
     assert short(value) == words
-
-
-def test_short_keeps_more_digits_when_asked():
     assert short(3.14159, 4) == "3.142"
 
 

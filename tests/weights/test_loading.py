@@ -280,13 +280,6 @@ def test_what_is_no_single_hrnet_is_told(save, content, sentence):
         load(save(content))
 
 
-def test_one_of_two_nets_with_a_usual_prefix_is_taken(state, save, trained, x):
-    both = with_prefix("model.")(state) | {"ema_net." + name: value for name, value in state.items()}
-    net = load(save(both))
-    assert same(net, trained, x)
-    assert (net.load_report.part, net.load_report.others) == ("model", ("ema_net",))
-
-
 def test_the_same_name_twice_is_refused(state, save):
     state["module.conv1.weight"] = state["conv1.weight"]
     with pytest.raises(WeightsError, match=r"Unexpected: 1 .module.conv1.weight"):
@@ -332,14 +325,6 @@ def test_classes_and_preparation_are_the_callers_choice(state, save):
         load(path, classes="imagenet")
     with pytest.raises(WeightsError, match="expected a list of names"):
         load(path, classes="coco")
-
-
-@pytest.mark.parametrize("source", ["hrnet_w19", "no/such/file.pth"])
-def test_neither_name_nor_file(source):
-    with pytest.raises(
-        WeightsError, match=r"neither a name of weights nor a file. Names are: teaching, hrnet_w18_small"
-    ):
-        load(source)
 
 
 def test_nonsense_arguments(state, save):
