@@ -88,7 +88,7 @@ def canonicalise(tensors: Mapping[str, Tensor], where: str) -> tuple[Flavour, di
     """
     prefix = find_prefix(tensors, where)
     outer = prefix.removesuffix("backbone.")  # the neck and head of mm* code bases stand beside the backbone
-    bare = {_strip(name, prefix, outer): name for name in tensors}
+    bare = {name.removeprefix(prefix if name.startswith(prefix) else outer): name for name in tensors}
     flavour = recognise(bare)
     renamed: dict[str, Tensor] = {}
     for name, original in bare.items():
@@ -133,10 +133,6 @@ def recognise(names: Iterable[str]) -> Flavour:
         if any(name.startswith(flavour.marks) for name in names):
             return flavour
     return BARE
-
-
-def _strip(name: str, prefix: str, outer: str) -> str:
-    return name[len(prefix) :] if name.startswith(prefix) else name.removeprefix(outer)
 
 
 def _rename(name: str, renames: Iterable[tuple[str, str]]) -> str:

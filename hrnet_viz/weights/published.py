@@ -1,15 +1,10 @@
 """The published ImageNet weights as data: where each file is, what is known of its hash, how photos are prepared.
 
-The facts are timm's public metadata. Up to version 0.6, timm named a file on its release page per variant, whose last
-eight hexadecimal digits are the beginning of the file's SHA-256; since 0.9 it names a repository on a hub, without a
-hash. Each entry lists the address with a known hash first and the other as the one to fall back to.
-
-What that is worth: eight digits (32 bits) tell a broken or wrong file from the right one, but are no defence against a
-forger; both kinds of file are read without running code in any case. Where no hash is public, a file is accepted if it
-can be read and holds exactly the tensors of the net. Either way the full SHA-256 of the first accepted file is recorded
-beside it, and every later load compares with that.
-
-No entry could be tried on the real file while this was written (no network): ``tried`` says so.
+The facts are timm's public metadata: up to version 0.6 a file on its release page, whose last eight hexadecimal digits
+begin its SHA-256; since 0.9 a repository on a hub, without a hash. Eight digits tell a broken file from the right one,
+but do not keep a forger out; no file is read in a way that could run code. Where no hash is public, a file is accepted
+if it holds exactly the tensors of the net. Either way the full SHA-256 of the first accepted file is recorded, and
+every later load compares with that. No entry could be tried on the real file (``tried``): there was no network.
 """
 
 from __future__ import annotations
