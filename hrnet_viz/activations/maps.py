@@ -33,7 +33,8 @@ from hrnet_viz.canvas.panels import (
     photo_panel,
     read_maps,
 )
-from hrnet_viz.canvas.style import MARGIN, ROOM, WIDTH, Picture
+from hrnet_viz.canvas.shapes import text_width
+from hrnet_viz.canvas.style import MARGIN, ROOM, SMALL, WIDTH, Picture
 from hrnet_viz.network.plan import Plan
 from hrnet_viz.sites import Site, check_whole, quote
 from hrnet_viz.tracing import Trace
@@ -98,7 +99,8 @@ def channel_grid(
     with picture:
         bar = picture.inches(right, LABEL, 0.11, tall, label="scale")
         if scale == "site":
-            colour_bar(images[-1], bar)
+            longest = max(len(short(end)) for end in images[-1].get_clim())
+            colour_bar(images[-1], bar, digits=1 if longest > 7 else 2)
         else:
             _draw_key(bar, signed=maps.signed)
     return picture
@@ -120,8 +122,9 @@ def _arrange(number: int, cells: tuple[int, ...], room: float) -> tuple[int, tup
 def _panel(maps: SiteMaps, channel: int, limits: tuple[float, float] | None, wide: float) -> Panel:
     values, number = maps.values[channel], maps.channels[channel]
     low, reach = limits or map_limits(values, signed=maps.signed)
-    digits = 2 if wide > 0.9 or number < 100 else 1
-    note = "" if limits else "±" * maps.signed + short(reach, digits)
+    room = wide * 72 / SMALL - text_width(str(number), bold=True) - 0.6  # em
+    words = [] if limits else ["±" * maps.signed + short(reach, digits) for digits in (2, 1)]
+    note = next((one for one in words if text_width(one) <= room), "")
     look: dict[str, Any] = {"signed": maps.signed, "limits": (min(low, 0), reach), "name": f"channel {number}"}
     return Panel(values, str(number), note=note if values.any() else DEAD, **look)
 

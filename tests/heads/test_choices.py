@@ -7,21 +7,12 @@ from matplotlib.colors import to_hex
 import hrnet_viz as hv
 from hrnet_viz.canvas.colours import BRANCH_COLOURS
 from hrnet_viz.heads.figures import TALL, head_choices
-from tests.nets.made_trace import complain_about_words, words_of
+from tests.nets.made_trace import words_of
 
 
 def choices_of(name="hrnet_w18", num_outputs=12, size=(224, 224)):
     with torch.device("meta"):
         return hv.heads.choices(hv.hrnet(name, num_outputs=num_outputs), *size)
-
-
-@pytest.mark.parametrize("name", ["hrnet_w18_small_v1", "hrnet_w18", "hrnet_w64"])
-def test_words_fit(name):
-    assert not complain_about_words(head_choices(choices_of(name, num_outputs=1000)))
-
-
-def test_words_fit_for_a_wide_photo():
-    assert not complain_about_words(head_choices(choices_of(size=(512, 1024))))
 
 
 def test_every_stream_and_every_output_is_named():
