@@ -76,9 +76,9 @@ class Trace(SiteMap[Tensor]):
         if self.fingerprint is not None:
             names = self.tensors if sites is None else sites
             numbers = {name: self.tensors[name] for name in names if name in self.tensors}
-            self.fingerprint.check(
-                net, numbers | {INPUT: self.input}, "the trace", "Trace again: hv.trace(net, photo)."
-            )
+            words = "the trace", "Trace again: hv.trace(net, photo)."
+            self.fingerprint.check(net, numbers, *words)
+            self.fingerprint.check(None, {INPUT: self.input}, *words)  # which may be of another type than what is kept
 
     def running_sums(self, site: str | Site) -> tuple[Tensor, ...]:
         """Return the partial sums of a fuse or head sum: the first is its first input, the last the sum to the bit."""

@@ -118,7 +118,7 @@ def read_methods(method: str | Iterable[str], *, everywhere: bool = False) -> tu
         ValueError: none, an unknown one, or "cam" where several sites are compared.
     """
     several: Iterable[Any] = [method] if isinstance(method, str) or not hasattr(method, "__iter__") else method
-    names = tuple(dict.fromkeys(several))
+    names = tuple(several)
     for name in names:
         if not isinstance(name, str) or name not in METHODS:
             raise ValueError(f"There is no method {quote(name)}. Methods are: {', '.join(METHODS)}.")
@@ -129,7 +129,7 @@ def read_methods(method: str | Iterable[str], *, everywhere: bool = False) -> tu
             "Method 'cam' exists at head.final alone, so it cannot be compared over sites. Use 'gradcam', which is the "
             "same there up to a constant."
         )
-    return names
+    return tuple(dict.fromkeys(names))
 
 
 def _weigh(activation: Tensor, weights: Tensor) -> Tensor:
