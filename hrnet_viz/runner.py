@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor, nn
 
+from hrnet_viz.network.fingerprint import find_module
 from hrnet_viz.network.net import check_input
 from hrnet_viz.network.plan import INPUT, Plan, Step
 from hrnet_viz.sites import Site, quote
@@ -27,12 +28,19 @@ class Base(Protocol):
     """What a pass can start from: a trace."""
 
     @property
-    def plan(self) -> Plan: ...  # noqa: D102
+    def plan(self) -> Plan:
+        """Plan of the net."""
+
     @property
-    def input(self) -> Tensor: ...  # noqa: D102
+    def input(self) -> Tensor:
+        """The photos as the net saw them."""
+
     @property
-    def tensors(self) -> Mapping[str, Tensor]: ...  # noqa: D102
-    def check(self, net: nn.Module, sites: Iterable[str] | None = None) -> None: ...  # noqa: D102
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Site -> tensor."""
+
+    def check(self, net: nn.Module, sites: Iterable[str] | None = None) -> None:
+        """Refuse another net, and numbers that have been written into."""
 
 
 def run(
@@ -167,9 +175,7 @@ def _compute(net: HRNet, step: Step, values: Mapping[str, Tensor], x: Tensor) ->
         for other in others:
             first = first + other
         return first
-    module: nn.Module = net
-    for name in step.target.split("."):
-        module = module._modules[name]  # type: ignore[assignment]  # noqa: SLF001  # get_submodule takes twenty times as long
+    module = find_module(net, step.target)
     result: Tensor = module(first, size_at(step.site, x)) if step.sized else module(first)
     return result
 

@@ -29,9 +29,12 @@ class Named(Protocol):
     """What has outputs with or without names: a net, a prediction."""
 
     @property
-    def classes(self) -> tuple[str, ...]: ...  # noqa: D102
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs, () where they are not known."""
+
     @property
-    def num_outputs(self) -> int: ...  # noqa: D102
+    def num_outputs(self) -> int:
+        """Number of outputs."""
 
 
 LOGITS = "logits"

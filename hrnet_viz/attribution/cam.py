@@ -16,7 +16,7 @@ from torch import Tensor
 from hrnet_viz.attribution.cams import Cams, describe_flat, join
 from hrnet_viz.attribution.methods import METHODS, read_methods
 from hrnet_viz.attribution.truth_table import count_off
-from hrnet_viz.network.fingerprint import walk
+from hrnet_viz.network.fingerprint import walk_tensors
 from hrnet_viz.photos.preparation import Preparation, read_photos
 from hrnet_viz.runner import Sites
 from hrnet_viz.sites import Site, check_whole, is_pattern
@@ -254,10 +254,4 @@ def _widen(value: Tensor) -> Tensor:
 
 def _without_inference_weights(net: HRNet) -> HRNet:
     """Return a copy of a net that was built inside ``inference_mode``: autograd cannot work with such weights."""
-    held = (
-        value
-        for module in walk(net)
-        for values in (module._parameters, module._buffers)  # noqa: SLF001  # net.parameters() takes ten times as long
-        for value in values.values()
-    )
-    return copy.deepcopy(net) if any(value is not None and value.is_inference() for value in held) else net
+    return copy.deepcopy(net) if any(value.is_inference() for value in walk_tensors(net)) else net
