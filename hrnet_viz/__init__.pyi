@@ -25,8 +25,8 @@ from .interventions.edits import Zero as Zero
 from .interventions.sweep import sweep as sweep
 from .interventions.sweep_table import Sweep as Sweep
 from .network.batchnorm import update_batchnorm as update_batchnorm
+from .network.heads import hrnet as hrnet
 from .network.net import HRNet as HRNet
-from .network.net import hrnet as hrnet
 from .network.variants import VARIANTS as VARIANTS
 from .photos.decode import read_image as read_image
 from .photos.photo import Photo as Photo

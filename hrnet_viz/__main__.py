@@ -87,7 +87,7 @@ def _variants(given: argparse.Namespace) -> None:
 def _sites(given: argparse.Namespace) -> None:
     import torch
 
-    from hrnet_viz.network.net import hrnet
+    from hrnet_viz.network import hrnet
 
     with torch.device("meta"):
         net = hrnet(given.variant)

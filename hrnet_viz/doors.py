@@ -87,7 +87,7 @@ def guard(function: Door) -> Door:
 
 def _explain(function: Callable[..., Any], taken: str, given: object, *, alone: bool) -> str:
     what = _article(taken) if alone else f"a list of {taken}"
-    got = _article(type(given).__name__)
+    got = _article(next((kind.__name__ for kind in type(given).__mro__ if kind.__name__ in WAYS), type(given).__name__))
     name = function.__qualname__.removesuffix(".__init__")
     return f"{name} takes {what} first, but {got} was given. {_way(taken, given)}"
 
@@ -100,7 +100,7 @@ def _way(taken: str, given: object) -> str:
     """Return how to get what is taken, out of what was given where that is one step away."""
     if taken == "HRNet":
         for inside in ("module", "_orig_mod"):
-            if type(getattr(given, inside, None)).__name__ == "HRNet":
+            if "HRNet" in {kind.__name__ for kind in type(getattr(given, inside, None)).__mro__}:
                 return f"Give the net inside it: its attribute {inside}."
         if isinstance(given, Mapping) or hasattr(given, "state_dict"):
             theirs = "weights" if isinstance(given, Mapping) else "theirs.state_dict()"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from hrnet_viz.network.fingerprint import find_module
@@ -123,7 +123,7 @@ def _source(net: HRNet, x: Tensor | None, base: Base | None) -> Tensor:
         return base.input
     if x is None or base is not None:
         raise ValueError("run takes either photos or a trace to start from: run(net, x) or run(net, base=trace).")
-    check_input(x)
+    check_input(x, net.task.smallest)
     return x
 
 
@@ -175,22 +175,23 @@ def _compute(net: HRNet, step: Step, values: Mapping[str, Tensor], x: Tensor) ->
         for other in others:
             first = first + other
         return first
+    if step.operation == "concat":
+        return torch.cat([first, *others], 1)
     module = find_module(net, step.target)
-    result: Tensor = module(first, size_at(step.site, x)) if step.sized else module(first)
+    result: Tensor = module(first, size_at(step.site, x)) if step.sized else module(first, *others)
     return result
 
 
 def size_at(site: Site, x: Tensor) -> tuple[int, int]:
     """Return (height, width) of a site's tensor for photos (N, 3, H, W); (1, 1) where there is no spatial extent."""
-    if site.stride is None:
-        return 1, 1
-    return ceil(x.shape[-2] / site.stride), ceil(x.shape[-1] / site.stride)
+    return site.size(x.shape[-2], x.shape[-1])
 
 
 def _edited(site: Site, value: Tensor, change: Edit, x: Tensor) -> Tensor:
     # The function gets a copy: it may write into it, and the base trace must stay what it was.
     result: object = change if isinstance(change, Tensor) else change(value.clone())
-    expected = (x.shape[0], site.channels) if site.stride is None else (x.shape[0], site.channels, *size_at(site, x))
+    flat = site.stride is None and site.cells is None
+    expected = (x.shape[0], site.channels) if flat else (x.shape[0], site.channels, *size_at(site, x))
     if not isinstance(result, Tensor) or tuple(result.shape) != expected:
         got = f"a tensor of shape {tuple(result.shape)}" if isinstance(result, Tensor) else f"{result!r}"
         raise ValueError(f"The edit at '{site.name}' gave {got}; the tensor there has shape {expected}.")

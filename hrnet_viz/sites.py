@@ -7,7 +7,12 @@ A *site* is one named tensor of HRNet's forward pass. Its address reads aloud::
     stage3.1.fuse0<-2           what branch 2 contributes to output 0
     stage3.1.sum0               the fuse sum, before ReLU
     stage3.1.out0               after it
-    head.incre0   head.down0   head.sum1   head.final   head.pool   logits
+    head.incre0   head.down0   head.sum1   head.final   head.pool   logits      classification
+    heatmaps                                                                    pose
+    head.up1   head.concat   head.mix   logits                                  segmentation; landmarks: heatmaps
+    head.up1   head.concat   head.reduce   head.pool1   head.level0             pyramid
+    head.up1   head.concat   head.aux   head.regions   head.pixels              ocr ...
+    head.objects   head.attention   head.context   head.mix   logits            ... which goes on
     stage3.1.branch0.block2.bn1 an inner tensor: landmark address, then the part
     stage3.1.out0[0-2,5]        some channels of any of these: always in brackets, always last
 
@@ -23,10 +28,14 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from itertools import pairwise
+from math import ceil
 from typing import Any
 
-KINDS = ("stem", "stage1", "transition", "branch", "fuse_path", "fuse_sum", "fuse_out", "head", "logits", "inner")
-"""What ``net.sites(kind=...)`` understands; the first nine are landmarks."""
+KINDS = (
+    *("stem", "stage1", "transition", "branch", "fuse_path", "fuse_sum", "fuse_out", "head", "logits", "heatmaps"),
+    "inner",
+)
+"""What ``net.sites(kind=...)`` understands; all but the last are landmarks."""
 
 LONGEST_QUOTE = 60
 
@@ -38,11 +47,13 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("fuse_path", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.fuse(?P<branch>\d+)<-(?P<source>\d+)"),
         ("fuse_sum", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.sum(?P<branch>\d+)"),
         ("fuse_out", r"stage(?P<stage>\d+)\.(?P<module>\d+)\.out(?P<branch>\d+)"),
-        ("head", r"head\.(?:incre|down|sum)(?P<branch>\d+)"),
-        ("head", r"head\.(?:final|pool)"),
+        ("head", r"head\.(?:incre|down|sum|up)(?P<branch>\d+)"),
+        ("head", r"head\.(?:pool|level)\d+"),
+        ("head", r"head\.(?:final|pool|concat|mix|reduce|aux|regions|pixels|objects|attention|context)"),
         ("stem", r"stem"),
         ("stage1", r"stage(?P<stage>1)"),
         ("logits", r"logits"),
+        ("heatmaps", r"heatmaps"),
     )
 )
 
@@ -66,7 +77,9 @@ class Site:
             tensor belongs to (0 is the highest resolution); for a fuse path it is the output i and ``source`` is j.
         inner: the part after the landmark ("block2.bn1"), or "".
         channels: number of channels C of the tensor (N, C, H, W) or (N, C).
-        stride: photo pixels per cell, so H = ceil(photo height / stride); None where there is no spatial extent.
+        stride: photo pixels per cell; None where there is no spatial extent.
+        pooled: cells of a finer map along each side of which a cell is the mean; what is left over is dropped.
+        cells: rows and columns where they have nothing to do with places: (K, 1) for OCR's objects.
         published: attribute name in the published implementation ("stage3.1.fuse_layers.0.2"), "" where it has none.
         inputs: addresses of the sites that it is computed from; "input" is the photo.
         feeds: addresses of the sites computed from it.
@@ -82,12 +95,21 @@ class Site:
     inner: str = ""
     channels: int = 0
     stride: int | None = None
+    pooled: int = 1
+    cells: tuple[int, int] | None = None
     published: str = ""
     inputs: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Return rows and columns of the tensor for photos of this size in px; (1, 1) where it is (N, C)."""
+        if self.stride is None:
+            return self.cells or (1, 1)
+        finer = self.stride // self.pooled
+        return ceil(height / finer) // self.pooled, ceil(width / finer) // self.pooled
 
     @property
     def part(self) -> str:
@@ -169,7 +191,7 @@ def parse(name: str) -> Site:
             return Site(name=name, kind="inner" if inner else kind, landmark=landmark, inner=inner, **numbers)
     raise SiteError(
         f"'{name}' is not a site address. Addresses look like stem, stage1, transition2.branch2, stage3.1.branch0, "
-        "stage3.1.fuse0<-2, stage3.1.sum0, stage3.1.out0, head.incre0, head.final, logits, "
+        "stage3.1.fuse0<-2, stage3.1.sum0, stage3.1.out0, head.incre0, head.final, head.up1, logits, heatmaps, "
         "or an inner tensor such as stage3.1.branch0.block2.bn1; channels as in stage3.1.out0[3,5]."
     )
 

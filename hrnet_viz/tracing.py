@@ -136,7 +136,7 @@ def trace(
             norms[name] = torch.linalg.vector_norm(value.detach())  # now, while the processor has it at hand
         return value
 
-    check_forward(net, net.plan.called, HRNet)
+    check_forward(net, net.plan.called)
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
         if grad and not (x.requires_grad or x.is_inference()):
             x = x.detach().requires_grad_()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import ceil, isfinite, nan
+from math import isfinite, nan
 from typing import TYPE_CHECKING, Any, Literal
 
 from hrnet_viz.canvas.colours import branch_colour, ink_on, mix, tint
@@ -28,7 +28,7 @@ FRAME = 3.0  # points between the edge of a box and the picture in it
 
 def size_text(site: Site, size: tuple[int, int]) -> str:
     """Return height x width of a site's tensor for a photo of that size, "1×1" where there is no spatial extent."""
-    return "1×1" if site.stride is None else f"{ceil(size[0] / site.stride)}×{ceil(size[1] / site.stride)}"
+    return "{}×{}".format(*site.size(*size))
 
 
 def facts(site: Site, size: tuple[int, int]) -> tuple[str, str]:

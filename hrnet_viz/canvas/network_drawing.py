@@ -30,7 +30,7 @@ from hrnet_viz.canvas.overlay import Overlay, Values, read_values
 from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.shapes import SLIDE, Place, Point, Sheet, around, straight, swing, text_width, towards
 from hrnet_viz.canvas.style import default_theme
-from hrnet_viz.network.net import HRNet, hrnet
+from hrnet_viz.network import HRNet, hrnet
 from hrnet_viz.network.plan import INPUT
 from hrnet_viz.network.variants import find_variant
 from hrnet_viz.photos.preparation import check_size

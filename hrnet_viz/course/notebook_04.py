@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hrnet_viz.course.core import Exercise
 from hrnet_viz.heads.tables import table as head_table
-from hrnet_viz.network.net import HRNet, hrnet
+from hrnet_viz.network import HRNet, hrnet
 from hrnet_viz.runner import run
 from hrnet_viz.tracing import Trace, evaluating
 
@@ -47,7 +47,7 @@ def _show_shapes(answer: object) -> str:
 
 def _evidence(net: HRNet, trace: Trace) -> Tensor:
     best = int(trace["logits"][0].argmax())
-    return torch.einsum("c,chw->hw", net.classifier.weight[best], trace["head.final"][0])
+    return torch.einsum("c,chw->hw", net.get_parameter("classifier.weight")[best], trace["head.final"][0])
 
 
 def _cut(net: HRNet, trace: Trace) -> Tensor:

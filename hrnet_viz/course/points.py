@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from hrnet_viz.network.blocks import BasicBlock, ConvNorm
 from hrnet_viz.network.net import hand_over, stage, transition
+from hrnet_viz.network.variants import TASKS
 from hrnet_viz.photos.scenes import point_scene
 
 STRIDE = 4
@@ -32,7 +33,7 @@ class ParallelNet(nn.Module):
         widths = (width, 2 * width, 4 * width, 8 * width)
         self.stem = nn.Sequential(ConvNorm(3, width, stride=2), ConvNorm(width, width, stride=2))
         self.transitions = nn.ModuleList(transition(widths[:n], widths[: n + 1]) for n in (1, 2, 3))
-        self.stages = nn.ModuleList(stage(widths[: n + 1], 1, 1) for n in (1, 2, 3))
+        self.stages = nn.ModuleList(stage(widths[: n + 1], 1, 1, TASKS["classification"]) for n in (1, 2, 3))
         self.score = nn.Conv2d(width, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

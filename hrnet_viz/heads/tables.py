@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING, TypeAlias
 
 from torch import nn
@@ -128,7 +127,7 @@ def _read_part(net: HRNet, step: Step, cost: Count, photo: tuple[int, int]) -> H
         kernel=tuple(layer.kernel_size[0] for layer in layers if isinstance(layer, nn.Conv2d)),
         stride=None if stride is None or source.stride is None else stride // source.stride,
         bias=any(layer.bias is not None for layer in layers) if layers else None,
-        size=None if stride is None else (ceil(photo[0] / stride), ceil(photo[1] / stride)),
+        size=None if stride is None else step.site.size(*photo),
         count=cost,
     )
 

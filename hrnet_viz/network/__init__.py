@@ -1,6 +1,7 @@
-"""HRNet as published: read variants, blocks, exchange, net, then plan."""
+"""HRNet as published: read variants, blocks, exchange, net, heads, then plan."""
 
-from hrnet_viz.network.net import HRNet, hrnet
-from hrnet_viz.network.variants import VARIANTS, Variant
+from hrnet_viz.network.heads import build, hrnet
+from hrnet_viz.network.net import HRNet
+from hrnet_viz.network.variants import TASKS, VARIANTS, Task, Variant
 
-__all__ = ["VARIANTS", "HRNet", "Variant", "hrnet"]
+__all__ = ["TASKS", "VARIANTS", "HRNet", "Task", "Variant", "build", "hrnet"]

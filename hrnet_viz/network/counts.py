@@ -1,20 +1,20 @@
 """Count parameters and multiply-adds, part by part.
 
 A multiply-add (MAC) of a convolution is one weight applied at one place of its output; those of convolutions and of the
-classifier are counted, BatchNorm, ReLU, additions and resampling are not. The published tables divide by 2**30 and call
-it GFLOPs; timm and mmpretrain divide by 10**9 and count some extras.
+classifier are counted; BatchNorm, ReLU, additions, resampling and the products of OCR's attention are not. The
+published tables divide by 2**30 and call it GFLOPs; timm and mmpretrain divide by 10**9 and count some extras.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from hrnet_viz.network.net import SMALLEST_SIDE, HRNet
+from hrnet_viz.network.heads import hrnet
+from hrnet_viz.network.net import HRNet
 from hrnet_viz.network.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def count_sites(net: HRNet, height: int = 224, width: int = 224) -> dict[str, Co
     Raises:
         ValueError: a side under 32 px.
     """
-    if min(height, width) < SMALLEST_SIDE:
-        raise ValueError(f"{height} x {width} px was given; each side of a photo has at least {SMALLEST_SIDE} px.")
+    if min(height, width) < net.task.smallest:
+        raise ValueError(f"{height} x {width} px was given; each side of a photo has at least {net.task.smallest} px.")
     return {
         step.name: sum(
             (
@@ -67,8 +67,8 @@ def _count(module: nn.Module, site: Site, height: int, width: int) -> Count:
     parameters = sum(parameter.numel() for parameter in module.parameters())
     if not isinstance(module, (nn.Conv2d, nn.Linear)):
         return Count(parameters, 0)
-    places = 1 if site.stride is None else ceil(height / site.stride) * ceil(width / site.stride)
-    return Count(parameters, module.weight.numel() * places)
+    rows, columns = site.size(height, width)
+    return Count(parameters, module.weight.numel() * rows * columns)
 
 
 def variants_table(height: int = 224, width: int = 224) -> str:
@@ -82,7 +82,7 @@ def variants_table(height: int = 224, width: int = 224) -> str:
     ]
     for variant in VARIANTS.values():
         with torch.device("meta"):
-            net = HRNet(variant)
+            net = hrnet(variant.name)
         total = count(net, height, width)
         widths = ", ".join(map(str, variant.widths))
         modules = "/".join(map(str, variant.modules))

@@ -135,14 +135,15 @@ def _sample(value: Tensor) -> Tensor:
     return flat[:: len(flat) // SAMPLE | 1]  # odd, so that it meets every column
 
 
-def check_forward(net: nn.Module, called: frozenset[str], own: type[nn.Module]) -> None:
+def check_forward(net: nn.Module, called: frozenset[str]) -> None:
     """Warn where the plan of a net, which calls the modules ``called``, can't be what its ``forward`` does.
 
     Raises:
         ValueError: modules that write over their input, so that what was kept before would be wrong.
     """
+    own = next(kind for kind in type(net).__mro__ if kind.__module__.startswith(__package__))
     for name in ("forward", "streams", "merge"):
-        if getattr(type(net), name) is not getattr(own, name) or name in vars(net):
+        if getattr(type(net), name, None) is not getattr(own, name, None) or name in vars(net):
             warnings.warn(
                 f"hv runs a net by its plan, which knows nothing of {type(net).__name__}.{name}: what it gives may "
                 "differ from net(x).",

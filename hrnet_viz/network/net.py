@@ -1,7 +1,7 @@
-"""The whole net: stem, four stages with their transitions, classification head.
+"""The body of the net: stem and four stages with their transitions. What a head makes of it stands in ``heads``.
 
-Source: arXiv 1908.07919, section 3 and appendix B. ``forward`` is the description to read; ``plan`` is the same
-computation as a list in which every tensor has a name.
+Source: arXiv 1908.07919, section 3 and appendix B. ``streams`` and the head's ``forward`` are the description to read;
+``plan`` is the same computation as a list in which every tensor has a name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
 from functools import cached_property
-from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -19,33 +18,40 @@ from torch import Tensor, nn
 
 from hrnet_viz.network.blocks import Bottleneck, ConvNorm, HandOver, chain
 from hrnet_viz.network.exchange import HighResolutionModule
-from hrnet_viz.network.variants import FINAL_CHANNELS, HEAD_PLANES, STEM_CHANNELS, Variant, find_variant
+from hrnet_viz.network.variants import STEM_CHANNELS, TASKS, Task, Variant
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.sites import check_whole, quote
+from hrnet_viz.sites import quote
 
 if TYPE_CHECKING:
     from hrnet_viz.network.plan import Plan
     from hrnet_viz.sites import Site
 
-SMALLEST_SIDE = 32
+SIZES: dict[str, Any] = {"pose": (256, 192), "segmentation": (512, 1024), "landmarks": 256, "ocr": (512, 1024)}
+"""Task -> input size (height, width) of the published net, where it is not 224 px."""
 
 
 class HRNet(nn.Module):
-    """HRNet with the published classification head.
+    """The body of every HRNet, and what all heads share; ``hrnet`` builds one with a head.
 
     Attributes:
         variant: the numbers that it was built from.
+        task: what its head is for, and what follows from that.
         preparation: how a photo becomes an input: size, normalisation, fit.
         load_report: where the weights come from, None for random ones.
         plan: the forward pass as an ordered list of named steps.
+        outputs: addresses of what ``forward`` returns.
     """
 
-    def __init__(self, variant: Variant, num_outputs: int = 1000) -> None:
-        """Build the net with random weights (He initialisation, as published)."""
+    outputs: tuple[str, ...] = ("logits",)
+    ends: tuple[str, ...] = ()
+    """Names of the modules that give the outputs; the last one's channels are counted and named."""
+
+    def __init__(self, variant: Variant, task: Task, num_outputs: int = 0) -> None:
+        """Build the net with random weights (He initialisation; the published pose and dense nets begin near 0)."""
         super().__init__()
-        self.variant = variant
+        self.variant, self.task = variant, task
         self._classes: tuple[str, ...] = ()
-        self.preparation = Preparation()
+        self.preparation = Preparation(size=SIZES.get(task.name, 224))
         self.load_report: object = None
         widths, stage1 = variant.widths, variant.layer1_channels
 
@@ -58,33 +64,21 @@ class HRNet(nn.Module):
 
         self.layer1 = chain(Bottleneck, STEM_CHANNELS, variant.layer1_planes, variant.layer1_blocks)
         self.transition1 = transition((stage1,), widths[:2])
-        self.stage2 = stage(widths[:2], variant.modules[0], variant.blocks)
+        self.stage2 = stage(widths[:2], variant.modules[0], variant.blocks, task)
         self.transition2 = transition(widths[:2], widths[:3])
-        self.stage3 = stage(widths[:3], variant.modules[1], variant.blocks)
+        self.stage3 = stage(widths[:3], variant.modules[1], variant.blocks, task)
         self.transition3 = transition(widths[:3], widths)
-        self.stage4 = stage(widths, variant.modules[2], variant.blocks)
+        self.stage4 = stage(widths, variant.modules[2], variant.blocks, task, alone=task.alone)
+        self.build_head(num_outputs)
+        self.apply(self._initialise)
 
-        # The head. Its convolutions have a bias, as the published ones do, except inside the bottlenecks.
-        heads = [planes * Bottleneck.expansion for planes in HEAD_PLANES]
-        self.incre_modules = nn.ModuleList(
-            chain(Bottleneck, width, planes, 1) for width, planes in zip(widths, HEAD_PLANES, strict=True)
-        )
-        self.downsamp_modules = nn.ModuleList(
-            ConvNorm(fine, coarse, stride=2, bias=True) for fine, coarse in pairwise(heads)
-        )
-        self.final_layer = ConvNorm(heads[-1], FINAL_CHANNELS, kernel=1, bias=True)
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        self.classifier = nn.Linear(FINAL_CHANNELS, num_outputs)
-        self.apply(_initialise)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map photos (N, 3, H, W) with H, W >= 32 to logits (N, num_outputs)."""
-        logits: Tensor = self.classifier(self.pool(self.final_layer(self.merge(self.streams(x)))))
-        return logits
+    def build_head(self, num_outputs: int) -> None:
+        """Make the modules of the head, under their published names."""
+        raise NotImplementedError(f"{type(self).__name__} has no head. hv.hrnet builds a net with one.")
 
     def streams(self, x: Tensor) -> list[Tensor]:
-        """Map photos (N, 3, H, W) to the four outputs of stage 4, (N, C * 2**b, H / 2**(b+2), W / 2**(b+2))."""
-        check_input(x)
+        """Map photos (N, 3, H, W) to the outputs of stage 4, (N, C * 2**b, H / 2**(b+2), W / 2**(b+2))."""
+        check_input(x, self.task.smallest)
         x = self.relu1(self.bn1(self.conv1(x)))  # (N, 64, H/2, W/2)
         x = self.relu2(self.bn2(self.conv2(x)))  # (N, 64, H/4, W/4)
         streams = [self.layer1(x)]  # (N, 256, H/4, W/4)
@@ -93,19 +87,28 @@ class HRNet(nn.Module):
         result: list[Tensor] = self.stage4(hand_over(self.transition3, streams))  # adds (N, 8C, H/32, W/32)
         return result
 
-    def merge(self, streams: Sequence[Tensor]) -> Tensor:
-        """Carry the widened streams down into the lowest resolution: (N, 1024, H/32, W/32)."""
-        y: Tensor = self.incre_modules[0](streams[0])
-        for i, down in enumerate(self.downsamp_modules, start=1):
-            y = self.incre_modules[i](streams[i]) + down(y)
-        return y
+    def _initialise(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # numbers that nobody sees cost seconds
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.BatchNorm2d):
+            module.momentum = self.task.momentum
+            torch.nn.init.ones_(module.weight)
+            torch.nn.init.zeros_(module.bias)
 
     @cached_property
     def plan(self) -> Plan:
         """The forward pass as an ordered list of named steps; built once, from the modules that ``forward`` calls."""
         from hrnet_viz.network.planning import build_plan
 
-        return build_plan(self, self.variant.name, self.num_outputs)
+        return build_plan(self, self.owner, self.task.name)
+
+    @property
+    def owner(self) -> str:
+        """What sentences call the net: "hrnet_w18", "hrnet_w32 pose"; with what differs from the published task."""
+        usual = TASKS[self.task.name]
+        given = ((key, getattr(self.task, key)) for key in ("upsample", "align_corners"))
+        other = [f"({key}={value})" for key, value in given if value != getattr(usual, key)]
+        return " ".join([self.variant.name, *([self.task.name] if self.task.name != "classification" else []), *other])
 
     def sites(
         self, *, kind: str | None = None, stage: int | None = None, module: int | None = None, branch: int | None = None
@@ -122,29 +125,17 @@ class HRNet(nn.Module):
         super().__setattr__(name, value)
         if isinstance(value, nn.Module):
             vars(self).pop("plan", None)
-            if name == "classifier" and self._classes:
+            if self.ends[-1:] == (name,) and self._classes:
                 with suppress(ValueError):  # told when it is used
                     self._classes = self._classes if len(self._classes) == self.num_outputs else ()
 
     @property
     def num_outputs(self) -> int:
-        """Number of logits, also of a classifier of one's own; a ValueError where it gives no vector for each photo."""
-        last: nn.Module = self.classifier
-        if isinstance(last, nn.Linear):
-            return last.out_features
-        like = next(self.parameters())
-        training = [module for module in last.modules() if module.training]
-        with torch.no_grad():
-            try:
-                last.eval()
-                logits = last(like.new_zeros(1, FINAL_CHANNELS))
-            finally:
-                for module in training:
-                    module.training = True
-        if not isinstance(logits, Tensor) or logits.dim() != 2:
-            got = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else type(logits).__name__
-            raise ValueError(f"net.classifier gave {got} for a vector of {FINAL_CHANNELS}; (N, outputs) was expected.")
-        return int(logits.shape[1])
+        """Number of channels that are joints, landmarks, classes; a ValueError where a head has no such thing."""
+        last = [layer for layer in self.get_submodule(self.ends[-1]).modules() if isinstance(layer, nn.Conv2d)]
+        if not last:
+            raise ValueError(f"net.{self.ends[-1]} has no convolution, so its outputs can't be counted.")
+        return last[-1].out_channels
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -155,22 +146,6 @@ class HRNet(nn.Module):
     def classes(self, names: Any) -> None:
         known = names is not None and not (isinstance(names, Sized) and not len(names))
         self._classes = read_classes(names, self.num_outputs) if known else ()
-
-
-def hrnet(name: str, *, head: str = "classification", num_outputs: int = 1000) -> HRNet:
-    """Build a member of the published family with random weights.
-
-    Args:
-        name: "hrnet_w18_small_v1", "hrnet_w18_small_v2", or "hrnet_w" + 18, 30, 32, 40, 44, 48, 64.
-        head: "classification"; the others of the family are not built yet.
-        num_outputs: number of logits.
-
-    Raises:
-        ValueError: no such variant or head.
-    """
-    if head != "classification":
-        raise ValueError(f"head={quote(head)} was asked for, but only head='classification' is built so far.")
-    return HRNet(find_variant(name), check_whole("num_outputs", num_outputs))
 
 
 def read_classes(names: Any, outputs: int) -> tuple[str, ...]:
@@ -211,9 +186,10 @@ def _split_pair(key: Any, value: Any) -> tuple[int, Any]:
     return int(number), name
 
 
-def stage(widths: Sequence[int], modules: int, blocks: int) -> nn.Sequential:
-    """Make a stage: modules one after the other, all with the same branches."""
-    return nn.Sequential(*(HighResolutionModule(widths, blocks) for _ in range(modules)))
+def stage(widths: Sequence[int], modules: int, blocks: int, task: Task, *, alone: bool = False) -> nn.Sequential:
+    """Make a stage: modules one after the other, all with the same branches; the last may put out branch 0 alone."""
+    every = range(1, modules + 1)
+    return nn.Sequential(*(HighResolutionModule(widths, blocks, task, alone=alone and n == modules) for n in every))
 
 
 def transition(before: Sequence[int], after: Sequence[int]) -> nn.ModuleList:
@@ -237,7 +213,7 @@ def hand_over(layers: nn.ModuleList, streams: Sequence[Tensor]) -> list[Tensor]:
     return [layer(streams[min(i, len(streams) - 1)]) for i, layer in enumerate(layers)]
 
 
-def check_input(x: Tensor) -> None:
+def check_input(x: Tensor, smallest: int) -> None:
     """Refuse what is no batch of photos, by a TypeError or a ValueError that says what to do."""
     if not isinstance(x, Tensor):
         raise TypeError(
@@ -250,19 +226,12 @@ def check_input(x: Tensor) -> None:
         raise ValueError(
             f"HRNet takes normalised float photos; this tensor is {x.dtype}. hv.prepare(net, photo) makes one."
         )
-    if min(shape[2:]) < SMALLEST_SIDE:
+    if min(shape[2:]) < smallest:
+        why = "HRNet's lowest resolution is 1/32" if smallest == 32 else "the pyramid's coarsest level is 1/64"
         raise ValueError(
-            f"This photo is {shape[2]} x {shape[3]} px; HRNet's lowest resolution is 1/32, "
-            f"so each side needs at least {SMALLEST_SIDE} px. Enlarge the photo first."
+            f"This photo is {shape[2]} x {shape[3]} px; {why}, so each side needs at least {smallest} px. Enlarge the "
+            "photo first."
         )
 
 
 torch.fx.wrap("check_input")  # a tracer need not look into it, and could not
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:  # random numbers that nobody sees cost seconds
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(module, nn.BatchNorm2d):
-        torch.nn.init.ones_(module.weight)
-        torch.nn.init.zeros_(module.bias)

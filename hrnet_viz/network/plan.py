@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ from hrnet_viz.sites import (
 INPUT = "input"
 """What the first step is computed from: the photo tensor."""
 
+Operation: TypeAlias = Literal["call", "add", "concat", "view"]
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -41,14 +43,15 @@ class Step:
 
     Attributes:
         site: what is computed; ``site.inputs`` says from which sites.
-        operation: "call" a module, "add" the inputs from left to right, or hand the input over as a "view".
+        operation: "call" a module, "add" the inputs from left to right, "concat" their channels, or hand the input
+            over as a "view".
         target: dotted name of the module to call.
         sized: the module takes the size (H, W) of the result as a second argument.
         inner: the same computation in single operations; the last of them is handed over as the landmark.
     """
 
     site: Site
-    operation: Literal["call", "add", "view"]
+    operation: Operation
     target: str = ""
     sized: bool = False
     inner: tuple[Step, ...] = ()

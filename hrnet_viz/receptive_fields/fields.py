@@ -158,7 +158,7 @@ def theoretical(net: HRNet, site: str | Site, *, exchanges: int | None = None) -
 
 def _check_cell(site: Site, cell: tuple[int, int] | None, size: tuple[int, int]) -> tuple[int, int]:
     """Return row and column of a cell, by default of the one in the middle, or refuse one that is not there."""
-    rows, columns = (ceil(side / (site.stride or 1)) for side in size)
+    rows, columns = site.size(*size)
     if cell is None:
         return rows // 2, columns // 2
     given: object = cell  # a caller without a type checker may give anything

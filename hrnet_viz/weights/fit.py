@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from hrnet_viz.network.net import HRNet
+from hrnet_viz.network import TASKS, HRNet, build
 from hrnet_viz.network.variants import VARIANTS, Variant
 from hrnet_viz.weights.keys import BILINEAR, Flavour, guess_net
 from hrnet_viz.weights.report import WeightsError, list_some
@@ -161,7 +161,7 @@ def build_skeleton(variant: Variant, outputs: int) -> HRNet:
     Drawing them on that device would cost a second, the first time, and throw them away.
     """
     with torch.device("meta"), _WithoutDrawing():
-        return HRNet(variant, outputs)
+        return build(variant, TASKS["classification"], outputs)
 
 
 class _WithoutDrawing(TorchFunctionMode):

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from hrnet_viz.network.net import HRNet, read_classes
+from hrnet_viz.network import HRNet, build
+from hrnet_viz.network.net import read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.sites import quote
@@ -132,7 +133,7 @@ def _assemble(found: Fit, temperature: float) -> HRNet:
             nn.Linear(FINAL_CHANNELS, net.num_outputs).state_dict(prefix="classifier.") if found.reinitialised else {}
         )
     else:
-        fresh = HRNet(net.variant, net.num_outputs).state_dict()
+        fresh = build(net.variant, net.task, net.num_outputs).state_dict()
     tensors |= {name: fresh[name] for name in found.reinitialised}
     for name in CLASSIFIER:
         if name not in found.reinitialised:

@@ -111,7 +111,10 @@ def test_wrong_input_gets_a_sentence(given, words, twins):
     [
         ({"name": "hrnet_w19"}, "hrnet_w18"),
         ({"name": "hrnet_w18", "num_outputs": 0}, "from 1 on"),
-        ({"name": "hrnet_w18", "head": "pose"}, "classification"),
+        ({"name": "hrnet_w18", "head": "poses"}, "heads of the family are classification, pose"),
+        ({"name": "hrnet_w18", "head": "pyramid", "num_outputs": 5}, "has none to count"),
+        ({"name": "hrnet_w18", "head": "pose", "align_corners": True}, "only with head='segmentation' or head='ocr'"),
+        ({"name": "hrnet_w18", "head": "ocr", "align_corners": 1}, "True or False was expected"),
     ],
 )
 def test_wrong_request_gets_a_sentence(arguments, words):

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from hrnet_viz.network.net import hrnet
+from hrnet_viz.network import hrnet
 from hrnet_viz.weights import fetch
 
 

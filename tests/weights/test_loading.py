@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
-from hrnet_viz.network.net import HRNet
+from hrnet_viz.network import hrnet
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import reading, sources
@@ -245,7 +245,7 @@ def test_the_skeleton_draws_no_random_number_and_is_a_whole_net():
         skeleton = build_skeleton(VARIANTS["hrnet_w18_small_v1"], 5)
     assert torch.equal(torch.get_rng_state(), before)
     assert not ear.heard & {torch.Tensor.normal_, torch.Tensor.uniform_}
-    drawn = HRNet(VARIANTS["hrnet_w18_small_v1"], 5)
+    drawn = hrnet("hrnet_w18_small_v1", num_outputs=5)
     assert drawn.conv1.weight.std() > 0  # drawing works again afterwards
     assert {n: v.shape for n, v in skeleton.state_dict().items()} == {n: v.shape for n, v in drawn.state_dict().items()}
 

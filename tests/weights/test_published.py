@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from hrnet_viz.network.net import hrnet
+from hrnet_viz.network import hrnet
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import published
