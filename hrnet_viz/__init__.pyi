@@ -34,7 +34,9 @@ from .photos.photo import PhotoError as PhotoError
 from .photos.preparation import Preparation as Preparation
 from .photos.preparation import prepare as prepare
 from .photos.samples import photo as photo
+from .predictions import Keypoints as Keypoints
 from .predictions import Prediction as Prediction
+from .predictions import Segmentation as Segmentation
 from .predictions import predict as predict
 from .runner import run as run
 from .sites import Site as Site

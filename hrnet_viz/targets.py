@@ -1,48 +1,60 @@
-"""What a class activation map explains: one score per photo, asked for in the words that people use.
+"""What is explained, edited for, measured: one score per photo, asked for in the words that people use.
 
-``None`` is the class with the highest logit; a name or an index is that class; two of them in a tuple, ``difference``
-or "cat rather than dog" is the first minus the second; ``place`` and ``region`` read a spatial output; ``score`` and
-any function of the logits are whatever they compute; a list has one of these for each photo.
+A name or an index is an output of the net: a class's logit; a joint's heat map at its peak; of a class of a
+segmentation the mean of its logits where it is predicted. ``None`` is the one at the top. Two of them in a tuple,
+``difference`` or "cat rather than dog" is the first minus the second; ``coordinate`` or "x of left wrist" is where a
+joint is; ``place`` and ``region`` read any map; ``score`` and any function of what the net answers are whatever they
+compute; a list has one of these for each photo.
 """
 
 from __future__ import annotations
 
-import difflib
-import unicodedata
-from collections import Counter
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from hrnet_viz.outputs import answer_of, find_cells, find_output, measure_outputs, output_names
 from hrnet_viz.sites import Site, quote, read_integer
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
 
 
-class Named(Protocol):
-    """What has outputs with or without names: a net, a prediction."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the outputs, () where they are not known."""
-
-    @property
-    def num_outputs(self) -> int:
-        """Number of outputs."""
-
-
-LOGITS = "logits"
 RATHER = " rather than "
 
 ClassName: TypeAlias = "str | int"
-Wish: TypeAlias = "ClassName | tuple[Wish, Wish] | Region | Score | Callable[[Tensor], Tensor] | None"
+Wish: TypeAlias = (
+    "ClassName | tuple[Wish, Wish] | Output | Coordinate | Region | Score | Callable[[Tensor], Tensor] | None"
+)
 Wishes: TypeAlias = "Wish | Sequence[Wish] | Tensor | np.ndarray | Target"
+SHARPNESS = 25.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of the net; made by ``output`` and ``joint``.
+
+    Attributes:
+        name: its name or number; None for the one at the top.
+        cells: where it is looked for, counted row by row; None for where it is in the pass that is looked at.
+    """
+
+    name: ClassName | None
+    cells: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """Where a joint is along an axis; made by ``coordinate``."""
+
+    name: ClassName
+    axis: Literal["x", "y"]
+    sharpness: float = SHARPNESS
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,38 @@ class Score:
     function: Callable[[Mapping[str, Tensor]], Tensor]
     sites: tuple[str, ...]
     words: str
+
+
+def output(name: ClassName | None) -> Output:
+    """Return the target that is one output of the net, by name or number, which is the same as the name alone.
+
+    Of a class it is the logit; of a joint or landmark its heat map at the peak; of a class of a segmentation the mean
+    of its logits over the cells where it is predicted (Vinogradova et al. 2020, section 3, there the sum). Peak and
+    cells are those of the pass without edits, where there are any. None is the output at the top of each photo.
+    """
+    return Output(name)
+
+
+def joint(name: ClassName) -> Output:
+    """Return the target that is the value of a joint's or landmark's heat map at its peak; see ``output``."""
+    return Output(name)
+
+
+def coordinate(name: ClassName, axis: str = "x", *, sharpness: float = SHARPNESS) -> Coordinate:
+    """Return the target that is where a joint or landmark is, in px of the net's input: what moves the wrist left?
+
+    It is the mean place of the cells, weighed by a softmax of the heat map ("soft-argmax", Nibali et al. 2018, arXiv
+    1801.07372, section 3.1), which has a gradient where the highest cell has none. "x of left wrist" says the same.
+
+    Args:
+        name: the joint or landmark.
+        axis: "x", to the right, or "y", downwards.
+        sharpness: by what the map is multiplied before the softmax, in units of one over its peak: 25 leaves little
+            beyond the neighbours of a peak.
+    """
+    if axis not in ("x", "y"):
+        raise ValueError(f"axis={quote(axis)} was given; 'x' (to the right) or 'y' (downwards) was expected.")
+    return Coordinate(name, "x" if axis == "x" else "y", sharpness)
 
 
 def difference(wanted: Wish, other: Wish) -> tuple[Wish, Wish]:
@@ -152,20 +196,23 @@ class Target:
     wish: Wishes = None
     net: HRNet | None = field(default=None, repr=False)
 
-    def pin(self, logits: Tensor) -> Target:
-        """Return this target with nothing left open: where it says None, the top class of each photo's logits (N, K).
+    def pin(self, answer: Tensor) -> Target:
+        """Return this target with nothing left open, for an answer of the net (N, K) or (N, K, H, W).
 
-        Whoever follows a target through edits pins it on the unedited pass; otherwise the class in question would
-        change together with the logits.
+        Where it says None, it is the output at the top of each photo; a joint is at its peak and a class of a
+        segmentation where it is predicted. Whoever follows a target through edits pins it on the unedited pass;
+        otherwise what is asked for would change together with the answer.
 
         Raises:
-            ValueError: a list of another length than there are photos.
+            ValueError: a list of another length than there are photos, or a class that is predicted nowhere.
         """
-        top: list[int] = logits.argmax(1).tolist()
-        given = self.wish if isinstance(self.wish, list) else [self.wish] * len(top)
-        _check_one_each(len(given), len(top))
-        closed = [_close(wish, best) for wish, best in zip(given, top, strict=True)]
-        return self if self.net is None or closed == given else read_target(self.net, closed)
+        several = isinstance(self.wish, list)
+        given: Sequence[Wish] = self.wish if isinstance(self.wish, list) else [self.wish] * len(answer)  # type: ignore[list-item]
+        _check_one_each(len(given), len(answer))
+        if self.net is None or not (several or any(map(_is_open, given)) or answer.dim() > 2):
+            return self
+        closed = [_close(self.net, _parse(self.net, wish), answer, n) for n, wish in enumerate(given)]
+        return self if closed == given else read_target(self.net, closed)
 
 
 def read_target(net: HRNet, wish: Wishes) -> Target:
@@ -184,107 +231,105 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
     return replace(target, wish=wish, net=net)
 
 
-def output_names(owner: Named) -> tuple[str, ...]:
-    """Return what each output is called, everywhere; ``find_class`` finds each under this name.
-
-    It is the name of its class; "crane (output 517)" where several have this name; "output 3" where names are not known
-    or belong to another number of outputs.
-    """
-    return _tell_apart(tuple(owner.classes), owner.num_outputs)
-
-
-@lru_cache
-def _tell_apart(classes: tuple[str, ...], outputs: int) -> tuple[str, ...]:
-    if len(classes) != outputs:
-        return tuple(f"output {number}" for number in range(outputs))
-    uses = Counter(classes)
-    return tuple(name if uses[name] == 1 else f"{name} (output {number})" for number, name in enumerate(classes))
-
-
-def find_class(owner: Named, name: object) -> int:
-    """Return the index of a class.
-
-    Args:
-        owner: a net or a prediction.
-        name: an index (as a text too, if outputs have no names), or a name; case and the difference between "_" and
-            " " don't matter.
-
-    Raises:
-        ValueError: no such class; the message names the nearest ones.
-        TypeError: neither a name nor a number.
-    """
-    names = output_names(owner)
-    named = len(owner.classes) == len(names)
-    # A command line can give a number as a text only; where there are names it would be a guess.
-    number = int(name) if isinstance(name, str) and name.isdecimal() and not named else read_integer(name)
-    if number is not None:
-        if 0 <= number < len(names):
-            return number
-        raise ValueError(f"There is no class {number}: the net has {len(names)}, 0 to {len(names) - 1}.")
-    if not isinstance(name, str):
-        raise TypeError(f"{quote(name)} was given as a class. Give its name, or its number from 0 to {len(names) - 1}.")
-    if name in names:
-        return names.index(name)
-    plain = [_plain(known) for known in names]
-    shared = [_plain(known) for known in owner.classes] if named else plain
-    found = [k for k, either in enumerate(zip(plain, shared, strict=True)) if _plain(name) in either]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(f"'{names[k]}'" for k in found)
-        raise ValueError(f"'{name}' is the name of several outputs: {several}. Give one of these, or a number.")
-    if not named:
-        known = f"net.classes names {len(owner.classes)} outputs"
-        why = known if owner.classes else "the outputs of this net have no names"
-        raise ValueError(
-            f"The class {quote(name)} was asked for by name, but {why}. "
-            f"Give an index from 0 to {len(names) - 1}, or set net.classes to {len(names)} names."
-        )
-    near = difflib.get_close_matches(_plain(name), plain, n=3, cutoff=0.5)
-    nearest = " Nearest: " + ", ".join(f"'{names[plain.index(word)]}'" for word in near) + "." if near else ""
-    some = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-    raise ValueError(f"The net knows no class {quote(name)}.{nearest} It has {len(names)} classes: {some}.")
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", name).replace("_", " ").split()).casefold()
-
-
-def _read_one(net: HRNet, wish: Wish) -> Target:
-    if isinstance(wish, str) and RATHER in wish and wish not in output_names(net):
-        wanted, other = wish.split(RATHER, maxsplit=1)
-        wish = wanted, other
+def _parse(net: HRNet, wish: Wish) -> Wish:
+    """Return what a wish stands for: names become outputs, and words what they say."""
+    if isinstance(wish, str) and wish not in output_names(net):
+        if RATHER in wish:
+            wanted, other = wish.split(RATHER, maxsplit=1)
+            return _parse(net, (wanted, other))
+        found = re.fullmatch(r"([xy]) of (.+)", wish.strip())
+        if found and net.noun != "class":
+            return coordinate(found[2], found[1])
     if isinstance(wish, tuple):
         if len(wish) != 2:
             raise ValueError(
                 f"A tuple of {len(wish)} was given as target; a tuple is (wanted, other), the difference of two. "
                 "For one target per photo give a list."
             )
+        return _parse(net, wish[0]), _parse(net, wish[1])
+    if wish is None or isinstance(wish, str) or read_integer(wish) is not None:
+        return Output(wish)  # type: ignore[arg-type]  # a number of any library
+    if not (isinstance(wish, (Output, Coordinate, Region, Score)) or callable(wish)):
+        raise TypeError(
+            f"{quote(wish)} is no target. Give a {net.noun} by name or index, None for the one at the top, "
+            " a tuple of two, targets.place, targets.region, targets.score, a function of "
+            "what the net puts out, or a list with one per photo."
+        )
+    return wish
+
+
+def _read_one(net: HRNet, given: Wish) -> Target:
+    wish = _parse(net, given)
+    if isinstance(wish, tuple):
         return _subtract(_read_one(net, wish[0]), _read_one(net, wish[1]))
     if isinstance(wish, Region):
         return _sum_region(net, wish)
     if isinstance(wish, Score):
         return _compute(wish.function, tuple(map(net.plan.resolve, wish.sites)), wish.words)
-    if callable(wish):
-        name = getattr(wish, "__name__", "") or type(wish).__name__
-        return _compute(lambda kept: wish(kept[LOGITS]), (LOGITS,), name.replace("<lambda>", "a function"))
-    if wish is not None and not isinstance(wish, str) and read_integer(wish) is None:
-        raise TypeError(
-            f"{quote(wish)} is no target. Give a class by name or index, None for the top class, a tuple of two, "
-            "targets.place, targets.region, targets.score, a function of the logits, or a list with one per photo."
+    if not answer_of(net.plan):
+        raise ValueError(
+            f"{net.owner} answers nothing by itself, so no output of it can be asked for. Ask for a map of it: "
+            "hv.targets.place('head.level0', row, column), hv.targets.region, or hv.targets.score(function, sites)."
         )
-    return _pick_class(net, None if wish is None else find_class(net, wish))
+    if isinstance(wish, Coordinate):
+        return _locate(net, wish)
+    if isinstance(wish, Output):
+        return _pick_output(net, wish)
+    (answer,), function = answer_of(net.plan), wish
+    name = getattr(function, "__name__", "") or type(function).__name__
+    return _compute(lambda kept: function(kept[answer]), (answer,), name.replace("<lambda>", "a function"))  # type: ignore[operator,misc]  # nothing else is left
 
 
-def _pick_class(net: HRNet, index: int | None) -> Target:
+def _pick_output(net: HRNet, wish: Output) -> Target:
+    index = None if wish.name is None else find_output(net, wish.name)
+    (site,), plan = answer_of(net.plan), net.plan
+
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
-        logits = kept[LOGITS]
-        chosen = logits.argmax(1) if index is None else torch.full_like(logits[:, 0], index, dtype=torch.long)
-        indices, names = tuple(int(one) for one in chosen), output_names(net)
-        values = logits.gather(1, chosen[:, None])[:, 0]
+        answer, names = kept[site], output_names(net)
+        top = measure_outputs(plan, answer).argmax(1) if index is None else [index] * len(answer)
+        indices = tuple(int(one) for one in top)
+        if answer.dim() == 2:
+            values = answer.gather(1, torch.tensor(indices, device=answer.device)[:, None])[:, 0]
+        else:
+            each = [wish.cells or _cells_of(net, maps, one) for maps, one in zip(answer.detach(), indices, strict=True)]
+            where = [torch.as_tensor(cells, device=answer.device) for cells in each]
+            rows = zip(answer, indices, where, strict=True)
+            values = torch.stack([maps[one].flatten()[cells].mean() for maps, one, cells in rows])
         return Scores(values, tuple(names[one] for one in indices), indices)
 
-    return Target((LOGITS,), evaluate)
+    return Target((site,), evaluate)
+
+
+def _cells_of(net: HRNet, maps: Tensor, index: int) -> tuple[int, ...]:
+    """Return where an output is in the maps (K, H, W) of a photo; a ValueError for a class that is nowhere."""
+    cells = tuple(find_cells(net.plan, maps, index).tolist())
+    if not cells:
+        raise ValueError(
+            f"'{output_names(net)[index]}' is predicted nowhere in this photo, so it has no cells to look at. Ask for "
+            "a class that is there, or say where: hv.targets.region('logits', rows, columns, channel)."
+        )
+    return cells
+
+
+def _locate(net: HRNet, wish: Coordinate) -> Target:
+    index, (site,) = find_output(net, wish.name), answer_of(net.plan)
+    if site != "heatmaps":
+        raise ValueError(
+            f"'{wish.axis} of {output_names(net)[index]}' was asked for, but {net.owner} has no joints or landmarks; "
+            "a coordinate is that of a heat map's peak."
+        )
+    words = f"{wish.axis} of {output_names(net)[index]}"
+    stride = net.plan.sites[site].stride or 1
+
+    def evaluate(kept: Mapping[str, Tensor]) -> Scores:
+        maps = kept[site][:, index]
+        peak = maps.detach().amax((1, 2), keepdim=True).abs().clamp(min=torch.finfo(maps.dtype).tiny)
+        weights = (wish.sharpness * maps / peak).flatten(1).softmax(1).view_as(maps)
+        along = weights.sum(1 if wish.axis == "x" else 2)
+        places = stride * torch.arange(along.shape[1], dtype=along.dtype, device=along.device)
+        return Scores(along @ places, (words,) * len(maps), (None,) * len(maps))
+
+    return Target((site,), evaluate)
 
 
 def _subtract(wanted: Target, other: Target) -> Target:
@@ -303,7 +348,7 @@ def _sum_region(net: HRNet, wish: Region) -> Target:
         raise ValueError(f"'{site.name}' has no spatial extent, so it has no cells to choose from. Ask for a class.")
     if wish.channel is not None:
         number = read_integer(wish.channel)
-        channel = find_class(net, wish.channel) if number is None else number
+        channel = find_output(net, wish.channel) if number is None else number
         if not 0 <= channel < site.channels:
             raise ValueError(f"'{site.name}' has channels 0 to {site.channels - 1}; channel {channel} was asked for.")
         place = replace(place, channels=(channel,))
@@ -355,13 +400,25 @@ def _check_one_each(targets: int, photos: int) -> None:
         raise ValueError(f"{targets} targets were given for {photos} photos; a list has one target per photo.")
 
 
-def _close(wish: Wish, top: int) -> Wish:
-    """Return a target with the top class wherever it leaves the class open."""
-    if wish is None:
-        return top
-    if isinstance(wish, tuple) and len(wish) == 2:
-        return _close(wish[0], top), _close(wish[1], top)
-    return wish
+def _is_open(wish: Wish) -> bool:
+    """Whether a target leaves the output open, and so depends on the pass that is looked at."""
+    if isinstance(wish, tuple):
+        return any(map(_is_open, wish))
+    return wish is None or (isinstance(wish, Output) and wish.name is None)
+
+
+def _close(net: HRNet, wish: Wish, answer: Tensor, photo: int) -> Wish:
+    """Return a target with what one photo's answer puts in the place of all that it leaves open."""
+    if isinstance(wish, tuple):
+        return _close(net, wish[0], answer, photo), _close(net, wish[1], answer, photo)
+    if not isinstance(wish, Output) or wish.cells is not None:
+        return wish
+    one = answer[photo : photo + 1]
+    name = int(measure_outputs(net.plan, one).argmax()) if wish.name is None else wish.name
+    if answer.dim() == 2:
+        return name
+    index = find_output(net, name)
+    return Output(index, _cells_of(net, answer[photo], index))
 
 
 def _indices(values: Tensor | np.ndarray) -> list[Wish] | int:

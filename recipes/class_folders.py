@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from hrnet_viz.outputs import Named, find_output, output_names
 from hrnet_viz.photos.folder import shorten
-from hrnet_viz.targets import Named, find_class, output_names
 
 IMAGENET_CLASSES = 1000
 _WORDNET = re.compile(r"n\d{8}")
@@ -89,7 +89,7 @@ def _match_names(owner: Named, folders: Sequence[str]) -> list[int]:
         spellings = dict.fromkeys((name, re.sub(rf"^{_WORDNET.pattern}[-_ ]", "", name)))
         for spelling in spellings:
             try:
-                found.append(find_class(owner, spelling))
+                found.append(find_output(owner, spelling))
                 break
             except ValueError as error:
                 reason = str(error)

@@ -68,7 +68,7 @@ ASKED = {
     "run edits": lambda wrong: hv.run(NET, X, edit=[wrong]),
     "run edit": lambda wrong: hv.run(NET, X, edit={"stem": wrong}),
     "variant": hv.hrnet,
-    "outputs": lambda wrong: hv.hrnet("hrnet_w18_small_v1", num_outputs=wrong),
+    "outputs": lambda wrong: hv.hrnet("hrnet_w18_small_v1", num_outputs="5" if wrong is None else wrong),
     "top": hv.predict(NET, X)[0].top,
     "field cell": lambda wrong: hv.receptive_fields.effective(NET, X, "stem", cell=some(wrong)),
     "field channel": lambda wrong: hv.receptive_fields.effective(NET, X, "stem", channel=some(wrong)),

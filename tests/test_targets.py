@@ -10,7 +10,8 @@ import torch
 import hrnet_viz as hv
 from hrnet_viz import targets
 from hrnet_viz.attribution.checks import ablation_agreement
-from hrnet_viz.targets import find_class, read_target
+from hrnet_viz.outputs import find_output
+from hrnet_viz.targets import read_target
 from tests.nets.trained_like import photos, trained_like
 
 NAMES = ("cat", "dog", "french_horn", "gas_pump", "golf_ball", "parachute", "tench")
@@ -139,7 +140,7 @@ def test_what_only_the_photos_can_tell_is_a_sentence_too(net, kept, wish, senten
 @pytest.mark.parametrize("name", ["French Horn", "french_horn", " FRENCH  horn", 2, np.int64(2), torch.tensor(2)])
 def test_one_lookup_for_everybody(net, kept, name):
     prediction = hv.predict(net, X)[0]
-    assert find_class(net, name) == prediction.index(name) == 2
+    assert find_output(net, name) == prediction.index(name) == 2
     assert prediction.probability(name) == float(prediction.probabilities[2])
     assert hv.cam(net, X, (name, "cat"), sites="head.final").targets[0] == "french_horn rather than cat"
     assert evaluate(net, kept, name).indices == (2,) * 3
@@ -148,7 +149,7 @@ def test_one_lookup_for_everybody(net, kept, name):
 @pytest.mark.parametrize("name", ["french", 7, -1, True, 1.5, np.bool_(True), torch.tensor([1, 2]), None])
 def test_a_lookup_never_guesses(net, name):
     with pytest.raises((ValueError, TypeError), match="class"):
-        find_class(net, name)
+        find_output(net, name)
     with pytest.raises((ValueError, TypeError), match="class"):
         hv.predict(net, X)[0].rank(name)
 
@@ -159,12 +160,12 @@ def test_classes_of_the_same_name_are_told_apart():
     kept = hv.trace(twice, X, sites="logits")
     for number in range(7):
         [name] = set(evaluate(twice, kept, number).words)
-        assert find_class(twice, name) == number
+        assert find_output(twice, name) == number
     assert hv.predict(twice, X)[0].name(1) == "crane (output 1)"
     with pytest.raises(ValueError, match=r"'crane' is the name of several outputs: 'crane \(output 0\)', 'crane \(ou"):
-        find_class(twice, "crane")
+        find_output(twice, "crane")
     with pytest.raises(ValueError, match="'OX' is the name of several outputs: 'ox', 'Ox'"):
-        find_class(twice, "OX")
+        find_output(twice, "OX")
 
 
 def test_outputs_without_names_have_one_name_everywhere():
@@ -175,7 +176,7 @@ def test_outputs_without_names_have_one_name_everywhere():
     assert cams.targets == hv.ablate(net, X[:1], "stem").words == (best,)
     assert hv.sweep(net, X[:1], ["stem"]).effects[0].base_top == best
     with pytest.raises(ValueError, match=r"outputs of this net have no names. Give an index from 0 to 6"):
-        find_class(net, "cat")
+        find_output(net, "cat")
 
 
 def test_names_of_another_number_of_outputs_name_nothing(net):
@@ -184,7 +185,7 @@ def test_names_of_another_number_of_outputs_name_nothing(net):
     assert hv.predict(changed, X)[0].best.startswith("output ")
     assert hv.cam(changed, X, 0, sites="head.final").targets == ("output 0",) * 3
     with pytest.raises(ValueError, match="class 'cat' was asked for by name"):
-        find_class(changed, "cat")
+        find_output(changed, "cat")
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,9 @@ def cam(
     Args:
         net: the net.
         photos: a photo, several, or a ready float tensor (N, 3, H, W), which is used as it is.
-        target: a class by name or index; None for the top class; ("cat", "dog") or "cat rather than dog" for a
-            difference; what ``hrnet_viz.targets`` makes; a function from logits (N, C) to scores (N,); a list
-            with one of these for each photo.
+        target: a class, joint or landmark by name or index; None for the one at the top; ("cat", "dog") or "cat rather
+            than dog" for a difference; "x of left wrist"; what ``hrnet_viz.targets`` makes; a function from what the
+            net answers to scores (N,); a list with one of these for each photo.
         method: one of ``methods.METHODS``, or several.
         sites: which tensors; by default every landmark with a spatial extent that the target depends on ("cam" exists
             at ``head.final`` alone). Of some channels, "stage4.1.out0[3,5]", it is their part of the site's map.
@@ -137,6 +137,11 @@ def _choose_sites(net: HRNet, sites: Sites | None, methods: Sequence[str]) -> tu
         ValueError: a site without spatial extent was asked for by name, or "cam" somewhere else than at its site.
     """
     plan = net.plan
+    if "cam" in methods and CAM_SITE not in plan.sites:
+        raise ValueError(
+            f"Method 'cam' (Zhou et al. 2016) reads the classification head, which {net.owner} does not have. Use "
+            "'gradcam'."
+        )
     if sites is None:
         names = (CAM_SITE,) if tuple(methods) == ("cam",) else plan.landmarks
     else:

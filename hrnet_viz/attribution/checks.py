@@ -25,9 +25,10 @@ from torch import Tensor, nn
 from hrnet_viz.attribution.cam import cam
 from hrnet_viz.attribution.methods import read_methods
 from hrnet_viz.attribution.truth_table import Interval, TruthTable, bootstrap_mean, correlate_ranks, count_off
+from hrnet_viz.outputs import answer_of, read_answer
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.sites import check_whole
-from hrnet_viz.targets import LOGITS, Target, Wishes, read_target
+from hrnet_viz.targets import Target, Wishes, read_target
 from hrnet_viz.tracing import Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def ablation_agreement(
         ValueError: more patches than cells, and as ``cam``.
     """
     methods, patches = read_methods(method, everywhere=True), check_whole("patches", patches)
-    whole = trace(net, photos, sites=LOGITS)
-    goal = read_target(net, target).pin(whole[LOGITS])
+    whole = trace(net, photos, sites=answer_of(net.plan))
+    goal = read_target(net, target).pin(read_answer(net.plan, whole.tensors, whole.input))
     maps = cam(net, whole.photos or whole.input, goal, method=methods, sites=sites)
     first = maps[methods[0]]
     names = tuple(first)
@@ -212,8 +213,8 @@ def sanity_check(
         ValueError: a single photo, and as ``cam``.
     """
     methods = read_methods(method, everywhere=True)
-    kept = trace(net, photos, sites=LOGITS)
-    goal = read_target(net, target).pin(kept[LOGITS])
+    kept = trace(net, photos, sites=answer_of(net.plan))
+    goal = read_target(net, target).pin(read_answer(net.plan, kept.tensors, kept.input))
     original = cam(net, kept.photos or kept.input, goal, method=methods, sites=sites)
     first = original[methods[0]]
     if len(first.targets) < 2:
@@ -248,9 +249,18 @@ def list_levels(net: HRNet) -> dict[str, tuple[str, ...]]:
     """Return what is randomised together, from the logits to the stem: level -> names of the modules.
 
     Returns:
-        "logits", "head.final", "head", then modules and transitions from the last to the first, "stage1", "stem".
+        The parts of the head from the last to the first (of a classification net "logits", "head.final", "head"),
+        then modules and transitions, "stage1", "stem".
     """
-    levels = {"logits": ("classifier",), "head.final": ("final_layer",), "head": ("incre_modules", "downsamp_modules")}
+    levels: dict[str, tuple[str, ...]] = {}
+    for step in reversed(net.plan.steps):
+        if step.site.kind in ("head", "logits", "heatmaps"):
+            called = tuple(one.target for one in step.expand() if one.target)
+            if any(list(net.get_submodule(name).parameters()) for name in called):
+                levels[step.name] = called
+    if net.task.name == "classification":
+        levels = {"logits": ("classifier",), "head.final": ("final_layer",)}
+        levels["head"] = ("incre_modules", "downsamp_modules")
     for stage in (4, 3, 2):
         for number in reversed(range(len(net.get_submodule(f"stage{stage}")))):  # type: ignore[arg-type]  # Sequential
             levels[f"stage{stage}.{number}"] = (f"stage{stage}.{number}",)

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from hrnet_viz.attribution.cams import Enlarge, scale_each, upsample
 from hrnet_viz.attribution.truth_table import Interval, bootstrap_mean, count_off, wilson
+from hrnet_viz.outputs import answer_of
 from hrnet_viz.sites import Site, check_whole, quote
 from hrnet_viz.tracing import evaluating
 
@@ -66,6 +67,13 @@ class _Covered:
 
 def _cover(net: HRNet, cams: Cams, blank: Blank, batch: int) -> _Covered:
     cams.check(net)
+    answers = [cams.plan.sites[name].stride for name in answer_of(cams.plan)]
+    if answers != [None]:
+        raise ValueError(
+            f"This test follows the probability of a class of the whole photo, but {cams.plan.owner} "
+            f"{'answers with maps' if answers else 'answers nothing by itself'}. hv.attribution.ablation_agreement "
+            "takes every target."
+        )
     for words, index in zip(cams.targets, cams.indices, strict=True):
         if index is None:
             raise ValueError(

@@ -18,10 +18,11 @@ from torch.nn import functional
 from hrnet_viz.attribution.cam import cam
 from hrnet_viz.attribution.methods import NAMES, read_methods
 from hrnet_viz.attribution.truth_table import Interval, TruthTable, count_off
+from hrnet_viz.outputs import find_output
 from hrnet_viz.photos.scenes import Mosaic, mosaic
 from hrnet_viz.runner import Sites
 from hrnet_viz.sites import check_whole, quote
-from hrnet_viz.targets import ClassName, find_class
+from hrnet_viz.targets import ClassName
 
 if TYPE_CHECKING:
     from hrnet_viz.network.net import HRNet
@@ -114,7 +115,7 @@ def pointing_game(
     Raises:
         ValueError: another number of classes than photos, too few photos of other classes, a grid of one cell.
     """
-    indices = [find_class(net, name) for name in classes]
+    indices = [find_output(net, name) for name in classes]
     methods = read_methods(method, everywhere=True)
     side = net.preparation.size if size is None else size
     given: Any = grid  # a caller without a type checker may give anything

@@ -30,10 +30,10 @@ from hrnet_viz.explorer.answers import (
     tell_change,
 )
 from hrnet_viz.explorer.description import CHOICES, describe_net
+from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.photos.decode import read_image
 from hrnet_viz.photos.photo import PhotoError
 from hrnet_viz.runner import run
-from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, evaluating, trace
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ class Server:
         Raises:
             ValueError: it is none; the message names the nearest.
         """
-        return self.labels[find_class(self.net, label)]
+        return self.labels[find_output(self.net, label)]
 
 
 def _only(base: Trace, tensors: dict[str, torch.Tensor]) -> Trace:

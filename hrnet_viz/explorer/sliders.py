@@ -27,8 +27,8 @@ from hrnet_viz.canvas.style import Picture, default_theme
 from hrnet_viz.doors import Choices, guard
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.interventions.first_order_figures import response_curves
+from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.runner import run
-from hrnet_viz.targets import find_class, output_names
 from hrnet_viz.tracing import Trace, evaluating
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ class ScaleSlider(ImageSliders):
     def __init__(self, net: HRNet, trace: Trace, target: str | int, site: str, **state: Any) -> None:
         """Start at ``site``; the first photo of the trace is shown, ``target`` is the class that stands out."""
         self._net, self._trace = net, trace
-        self.target = find_class(net, target)
+        self.target = find_output(net, target)
         self._base = self._logits_at(site, 1.0)
         self._rows = choose_rows(self._base, self.target)
         site = net.plan.resolve(site)

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from hrnet_viz.interventions.edits import Change, Edit, as_edits, make_changes, read_places
+from hrnet_viz.outputs import answer_of, measure_outputs, read_answer
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.site_map import SiteMap
 from hrnet_viz.sites import Site
-from hrnet_viz.targets import LOGITS, Wishes, read_target
+from hrnet_viz.targets import Wishes, read_target
 from hrnet_viz.tracing import Photos, Trace, evaluating, exact, trace
 
 if TYPE_CHECKING:
@@ -36,11 +37,12 @@ class Ablation(SiteMap[Tensor]):
         plan: the plan of the net.
         changes: the edits, in the order in which they were made.
         photos: names of the photos, () if a tensor was given.
-        classes: names of the logits, () where they are not known.
-        base_logits, logits: before and after, (N, K).
+        classes: names of the outputs, () where they are not known.
+        base_logits, logits: what the net answers before and after: logits (N, K), or maps (N, K, H, W); (N, 0) of a
+            pyramid, which answers nothing by itself.
         words: what the score is the score of, one per photo: the name of a class, or what the target says.
-        targets: class index for each photo, None where the target is not a single class.
-        base_score, score: the score before and after, (N,); for a class it is its logit.
+        targets: index of the output for each photo, None where the target is not a single one.
+        base_score, score: the score before and after, (N,); see ``hv.targets.output``.
         before, after: site -> tensor before and after the edits.
     """
 
@@ -70,12 +72,12 @@ class Ablation(SiteMap[Tensor]):
 
     @property
     def probabilities(self) -> Tensor:
-        """Softmax of the logits after the edits, (N, K)."""
+        """Softmax over the classes after the edits, of the shape of the logits."""
         return self.logits.softmax(1)
 
     @property
     def base_probabilities(self) -> Tensor:
-        """Softmax of the logits before them, (N, K)."""
+        """Softmax over the classes before them."""
         return self.base_logits.softmax(1)
 
     @property
@@ -85,13 +87,13 @@ class Ablation(SiteMap[Tensor]):
 
     @property
     def rank(self) -> tuple[int | None, ...]:
-        """Rank of the target class after the edits, 1 being the top; None where the target is not a single class."""
-        return rank_of(self.logits, self.targets)
+        """Rank of the output after the edits, 1 being the top; None where the target is not a single output."""
+        return rank_of(measure_outputs(self.plan, self.logits), self.targets)
 
     @property
     def base_rank(self) -> tuple[int | None, ...]:
-        """Rank of the target class before them."""
-        return rank_of(self.base_logits, self.targets)
+        """Rank of the output before them."""
+        return rank_of(measure_outputs(self.plan, self.base_logits), self.targets)
 
     def change(self, site: str | Site) -> Tensor:
         """Return what the edits changed at a kept site: after minus before."""
@@ -131,9 +133,9 @@ def ablate(
     kept = _names_to_keep(plan, keep, changes)
     with evaluating(net), torch.inference_mode(mode=False), torch.set_grad_enabled(grad):
         start = exact(net, base)
-        logits = run(net, base=start, keep=LOGITS)[LOGITS]
-        asked = asked.pin(logits)
-        wanted = [*dict.fromkeys((*kept, LOGITS, *asked.sites))]
+        ends = answer_of(plan)
+        asked = asked.pin(read_answer(plan, run(net, base=start, keep=ends), base.input))
+        wanted = [*dict.fromkeys((*kept, *ends, *asked.sites))]
         before = run(net, base=start, keep=wanted)
         after = run(net, base=start, keep=wanted, edit=as_edits(changes))
     old, new = asked.evaluate(before), asked.evaluate(after)
@@ -142,8 +144,8 @@ def ablate(
         changes=changes,
         photos=tuple(one.name for one in base.photos),
         classes=net.classes,
-        base_logits=before[LOGITS],
-        logits=after[LOGITS],
+        base_logits=read_answer(plan, before, base.input),
+        logits=read_answer(plan, after, base.input),
         words=old.words,
         targets=old.indices,
         base_score=old.values,
@@ -162,10 +164,11 @@ def _names_to_keep(plan: Plan, keep: Sites, changes: tuple[Change, ...]) -> tupl
     return tuple(name for name in plan.sites if name in reached)
 
 
-def rank_of(logits: Tensor, targets: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Return the rank of one class per photo, 1 being the highest logit; equal logits share the better rank."""
+def rank_of(numbers: Tensor, targets: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """Return the rank of one output per photo, 1 being the highest; equal numbers share the better rank."""
     return tuple(
-        None if index is None else int((row > row[index]).sum()) + 1 for row, index in zip(logits, targets, strict=True)
+        None if index is None else int((row > row[index]).sum()) + 1
+        for row, index in zip(numbers, targets, strict=True)
     )
 
 

@@ -20,9 +20,10 @@ from torch import Tensor
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.interventions.edits import Edit, make_changes
 from hrnet_viz.interventions.sweep import Item, list_items, sweep
+from hrnet_viz.outputs import answer_of
 from hrnet_viz.runner import Sites
 from hrnet_viz.sites import Site
-from hrnet_viz.targets import LOGITS, Wishes
+from hrnet_viz.targets import Wishes, read_target
 from hrnet_viz.tracing import Photos, read_input, trace
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def predict_effects(net: HRNet, x: Tensor, items: Sequence[Item], edit: Edit, ta
     """Compute the predictions alone, (photos, items) float64 on the CPU."""
     places = [place for item in items for place in item.places]
     sites = tuple(dict.fromkeys(place.site.name for place in places))
-    base = trace(net, x, sites=(*sites, LOGITS), grad=True)
+    asked = read_target(net, target)
+    base = trace(net, x, sites=(*sites, *answer_of(net.plan), *asked.sites), grad=True)
     found = contributions(net, base, target, sites=sites)
     one = replace(base, input=base.input[:1])  # an edit of a sweep fits any photo
     changes = {change.place: change for change in make_changes(net, one, places, edit)}

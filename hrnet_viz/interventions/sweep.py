@@ -33,10 +33,11 @@ from hrnet_viz.interventions.edits import (
 from hrnet_viz.interventions.sweep_photos import Source, SweepPhotos, list_sources
 from hrnet_viz.interventions.sweep_table import Effect, Record, Sweep, checksum, claim, fingerprint
 from hrnet_viz.long_work import run_tasks
+from hrnet_viz.outputs import answer_of, measure_outputs, output_names, read_answer
 from hrnet_viz.photos.photo import PhotoError
 from hrnet_viz.runner import Sites, run
 from hrnet_viz.sites import Place, Site, check_whole, is_pattern
-from hrnet_viz.targets import LOGITS, Wishes, output_names, read_target
+from hrnet_viz.targets import Wishes, read_target
 from hrnet_viz.tracing import Trace, evaluating, read_input, trace
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class _Study:
     @property
     def sites(self) -> tuple[str, ...]:
         """What a trace must keep, so that every pass can start from it."""
-        needed = {LOGITS, *read_target(self.net, self.target).sites}
+        needed = {*answer_of(self.net.plan), *read_target(self.net, self.target).sites}
         for item in self.items:
             needed.update(_sites_to_start_from(self.net.plan, [item]))
         return tuple(needed)
@@ -153,7 +154,7 @@ def sweep(
             raise PhotoError(f"None of the {len(sources)} photos could be read; the first is '{name}'. {reason}")
         if record is not None:
             record.tell(finished=finished)
-        settings = record.settings if record else {"variant": net.variant.name}
+        settings = record.settings if record else {"variant": net.owner}
         return Sweep(tuple(effects), settings, tuple(sorted(unreadable.items())), finished)
 
 
@@ -222,18 +223,19 @@ def _sweep_photos(study: _Study, sources: Sequence[Source]) -> list[list[Effect]
 
 def _add_effects(study: _Study, base: Trace, items: Sequence[Item], photos: Sequence[tuple[str, list[Effect]]]) -> None:
     """Make each edit of a group in the photos of a trace: row ``item * photos + photo`` of the batch."""
-    net, k, n, names = study.net, len(items), len(photos), output_names(study.net)
-    before = base[LOGITS]
-    goal = read_target(net, study.target).pin(before)
-    wanted = read_target(net, study.target).pin(before.repeat(k, 1))
+    net, k, n, plan = study.net, len(items), len(photos), study.net.plan
+    answer = read_answer(plan, base.tensors, base.input)
+    goal = read_target(net, study.target).pin(answer)
+    wanted = read_target(net, study.target).pin(torch.cat([answer] * k))
     with evaluating(net), torch.inference_mode(mode=False), torch.no_grad():
         start = _repeat(base, _sites_to_start_from(net.plan, items), k)
-        after = run(net, base=start, keep=(LOGITS, *wanted.sites), edit=_edit_rows(items, study.changes, n))
-    old, new, logits = goal.evaluate(base.tensors), wanted.evaluate(after), after[LOGITS]
+        after = run(net, base=start, keep=(*answer_of(plan), *wanted.sites), edit=_edit_rows(items, study.changes, n))
+    old, new = goal.evaluate(base.tensors), wanted.evaluate(after)
+    before, numbers = (measure_outputs(plan, read_answer(plan, one, start.input)) for one in (base.tensors, after))
     base_score, score, effect = map(_shortest, (old.values, new.values, new.values - old.values.repeat(k)))
-    base_probability, probability = _probabilities(before, old.indices), _probabilities(logits, new.indices)
-    base_rank, rank = rank_of(before, old.indices), rank_of(logits, new.indices)
-    base_top, top = before.argmax(1).tolist(), logits.argmax(1).tolist()
+    base_probability, probability = _probabilities(net, before, old.indices), _probabilities(net, numbers, new.indices)
+    base_rank, rank = rank_of(before, old.indices), rank_of(numbers, new.indices)
+    base_top, top = _list_tops(net, before), _list_tops(net, numbers)
     for number, item in enumerate(items):
         for photo, (name, effects) in enumerate(photos):
             row = number * n + photo
@@ -251,8 +253,8 @@ def _add_effects(study: _Study, base: Trace, items: Sequence[Item], photos: Sequ
                     probability=probability[row],
                     base_rank=base_rank[photo],
                     rank=rank[row],
-                    base_top=names[base_top[photo]],
-                    top=names[top[row]],
+                    base_top=base_top[photo],
+                    top=top[row],
                 )
             )
 
@@ -289,8 +291,16 @@ def _shortest(values: Tensor) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values.tolist()]
 
 
-def _probabilities(logits: Tensor, targets: Sequence[int | None]) -> list[float | None]:
-    rows = zip(logits.softmax(1), targets, strict=True)
+def _list_tops(net: HRNet, numbers: Tensor) -> list[str]:
+    """Return the name of the output at the top of each photo; "" where a net has none."""
+    names = output_names(net) if numbers.shape[1] else ()
+    return [names[one] for one in numbers.argmax(1).tolist()] if names else [""] * len(numbers)
+
+
+def _probabilities(net: HRNet, numbers: Tensor, targets: Sequence[int | None]) -> list[float | None]:
+    if net.task.name != "classification":
+        return [None] * len(targets)
+    rows = zip(numbers.softmax(1), targets, strict=True)
     return [None if index is None else _shortest(row[index : index + 1])[0] for row, index in rows]
 
 
@@ -329,7 +339,7 @@ def _describe(net: HRNet, study: _Study, edit: Edit, sources: Sequence[Source]) 
     taken = getattr(edit, "of", None)
     photos = None if taken is None else f"{describe_photos(taken)} ({checksum(read_input(net, taken)[0])})"
     return {
-        "variant": net.variant.name,
+        "variant": net.owner,
         "weights": fingerprint(net),
         "preparation": str(net.preparation),
         "edit": repr(edit),

@@ -37,9 +37,9 @@ class Effect:
         target: what the score is the score of.
         base_score, score: before and after; logits where the target is a class.
         effect: score minus base score.
-        base_probability, probability: of the target class, None where the target is not a class; so are the ranks.
-        base_rank, rank: of the target class, 1 being the top.
-        base_top, top: the class at the top before and after, by name or as "output 3".
+        base_probability, probability: of the target class; None where the target is none, and of maps.
+        base_rank, rank: of the output, 1 being the top: the highest peak, the largest share; None of other targets.
+        base_top, top: the output at the top before and after, by name or as "output 3".
     """
 
     photo: str

@@ -100,7 +100,7 @@ class HRNet(nn.Module):
         """The forward pass as an ordered list of named steps; built once, from the modules that ``forward`` calls."""
         from hrnet_viz.network.planning import build_plan
 
-        return build_plan(self, self.owner, self.task.name)
+        return build_plan(self, self.owner, self.task)
 
     @property
     def owner(self) -> str:
@@ -136,6 +136,11 @@ class HRNet(nn.Module):
         if not last:
             raise ValueError(f"net.{self.ends[-1]} has no convolution, so its outputs can't be counted.")
         return last[-1].out_channels
+
+    @property
+    def noun(self) -> str:
+        """What an output is: "class", "joint", "landmark"."""
+        return self.task.noun
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -118,12 +118,16 @@ class Plan:
     """The ordered steps of one net.
 
     Attributes:
-        owner: name of the variant, for sentences.
+        owner: name of the net, for sentences.
         steps: one per landmark.
+        task: what its head is for, "pose".
+        align_corners: of the resampling that its answers are to be enlarged with.
     """
 
     owner: str
     steps: tuple[Step, ...]
+    task: str = "classification"
+    align_corners: bool = False
     _expanded: dict[frozenset[str], tuple[Step, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def __deepcopy__(self, memo: dict[int, object]) -> Self:

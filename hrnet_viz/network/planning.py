@@ -15,6 +15,7 @@ from hrnet_viz.network.blocks import BasicBlock, ConvNorm
 from hrnet_viz.network.exchange import Resize, UpPath
 from hrnet_viz.network.ocr import Attend, Compare, Gather, Mixture, Regions
 from hrnet_viz.network.plan import INPUT, Operation, Plan, Step
+from hrnet_viz.network.variants import Task
 from hrnet_viz.sites import Site, parse
 
 LAYER_WORDS = ("conv", "bn", "relu")
@@ -25,7 +26,7 @@ STEM_WORDS = ("conv1", "bn1", "relu1", "conv2", "bn2", "relu2")
 V2_WORDS = ("conv1", "bn1", "relu1", "conv2")
 
 
-def build_plan(net: nn.Module, owner: str, task: str) -> Plan:
+def build_plan(net: nn.Module, owner: str, task: Task) -> Plan:
     """Write the plan of a net down: one step per landmark, each with its inner steps."""
     plan = _Writer(net)
     stem = plan.single_calls("stem", STEM_WORDS, STEM_WORDS, INPUT)
@@ -39,8 +40,8 @@ def build_plan(net: nn.Module, owner: str, task: str) -> Plan:
         "classification": plan.classification, "pose": plan.pose, "segmentation": plan.segmentation,
         "landmarks": plan.landmarks, "pyramid": plan.pyramid, "ocr": plan.ocr,
     }  # fmt: skip
-    heads[task](streams)
-    return Plan(owner, plan.linked())
+    heads[task.name](streams)
+    return Plan(owner, plan.linked(), task.name, task.align_corners)
 
 
 class _Shape(NamedTuple):

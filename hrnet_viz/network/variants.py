@@ -94,6 +94,7 @@ class Task:
         alone: whether the last module puts out branch 0 alone (HRNetV1).
         momentum: of BatchNorm, which matters in training only.
         smallest: shortest side of a photo in px. The coarsest level of the pyramid pools 16 x 16 cells of stride 4.
+        noun: what an output is.
     """
 
     name: str
@@ -103,15 +104,16 @@ class Task:
     alone: bool = False
     momentum: float = 0.1
     smallest: int = 32
+    noun: str = "class"
 
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Task("classification", 1000),
-        Task("pose", 17, alone=True),  # joints of a COCO person
+        Task("pose", 17, alone=True, noun="joint"),  # joints of a COCO person
         Task("segmentation", 19, upsample="bilinear", momentum=0.01),  # classes of Cityscapes
-        Task("landmarks", 68, upsample="bilinear", momentum=0.01),  # points of a 300W face
+        Task("landmarks", 68, upsample="bilinear", momentum=0.01, noun="landmark"),  # points of a 300W face
         Task("pyramid", None, smallest=61),
         Task("ocr", 19, upsample="bilinear", align_corners=True),
     )

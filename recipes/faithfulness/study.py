@@ -29,9 +29,10 @@ from hrnet_viz.attribution.truth_table import TruthTable
 from hrnet_viz.files import write_whole
 from hrnet_viz.interventions.sweep_table import fingerprint
 from hrnet_viz.long_work import run_tasks
+from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.photos.preparation import check_size, prepare
 from hrnet_viz.runner import Sites
-from hrnet_viz.targets import ClassName, find_class, output_names
+from hrnet_viz.targets import ClassName
 from hrnet_viz.tracing import evaluating
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def measure_faithfulness(
     )
     if protocol.sanity_photos < 2:
         raise ValueError(f"{sanity_photos} photos for the sanity check were asked for; at least two were expected.")
-    indices = [find_class(net, one) for one in classes]
+    indices = [find_output(net, one) for one in classes]
     numbers = _compute(_Work(net, photos, indices, protocol), executor=executor, keep=keep, progress=progress)
     measures = [
         TruthTable(name, chance, protocol.methods, names, numbers[name], seed)

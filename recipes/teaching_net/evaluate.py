@@ -17,9 +17,9 @@ from torch.nn import functional as F
 from hrnet_viz.attribution.truth_table import Interval, wilson
 from hrnet_viz.long_work import run_tasks
 from hrnet_viz.network import HRNet
+from hrnet_viz.outputs import output_names
 from hrnet_viz.photos.folder import PhotoFolder, list_classes
 from hrnet_viz.photos.preparation import Preparation
-from hrnet_viz.targets import output_names
 from recipes.class_folders import match_classes
 from recipes.teaching_net.photos import Photos, read_photos
 

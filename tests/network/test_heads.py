@@ -10,6 +10,7 @@ from torch.nn import functional
 
 import hrnet_viz as hv
 from hrnet_viz.network.counts import count
+from tests.nets.settled import settle
 
 HEADS = ("pose", "segmentation", "landmarks", "pyramid", "ocr")
 # (variant, head, outputs, height, width) -> parameters, multiply-adds / 2**30 as printed in the published tables, or
@@ -33,19 +34,6 @@ PUBLISHED = {
     ("hrnet_w48", "pyramid", None, 800, 1344): (None, "384.326"),
 }
 NECKS = {"hrnet_w18": 3_019_776, "hrnet_w32": 3_073_536, "hrnet_w48": 3_134_976}
-
-
-def settle(net, seed=5):
-    """Give a net weights and statistics that nobody would train, but that keep every tensor near unit size."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, value in net.state_dict().items():
-        if value.ndim == 4:
-            value.copy_(torch.randn(value.shape, generator=generator) * value[0].numel() ** -0.5)
-        elif name.endswith("running_var"):
-            value.copy_(0.5 + torch.rand(value.shape, generator=generator))
-        elif value.is_floating_point():
-            value.copy_(torch.randn(value.shape, generator=generator) * 0.2 + ("weight" in name))
-    return net.eval()
 
 
 def compute(state, task, x):  # noqa: C901, PLR0915  # one function per kind of part, so that it reads like the paper
