@@ -127,3 +127,9 @@ class Choices:
             near = difflib.get_close_matches(name, [one for one in dir(cls) if not one.startswith("_")])
             hint = f" Did you mean {', '.join(map(repr, near))}?" if near else ""
             raise ValueError(f"{cls.__name__} has no choice '{name}'.{hint}")
+
+    @classmethod
+    def check_free(cls, name: str) -> None:
+        """Refuse a name for a new choice that the widget itself uses, by a ValueError."""
+        if name.startswith("_") or hasattr(cls, name):
+            raise ValueError(f"No choice can be called '{name}', a part of the widget. Rename it, in the function too.")

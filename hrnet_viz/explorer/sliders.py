@@ -7,9 +7,9 @@ matplotlib and no output is cleared, so nothing flickers.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets as widgets
 import matplotlib as mpl
@@ -17,27 +17,31 @@ import numpy as np
 import torch
 import traitlets
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 from torch import Tensor
 
 from hrnet_viz.activations.maps import channel_grid
-from hrnet_viz.canvas.colours import HEAD_COLOUR, SEQUENTIAL, SIGNED, Theme, lookup_table, theme_colours
+from hrnet_viz.canvas.colours import HEAD_COLOUR, SEQUENTIAL, SIGNED, Theme, lookup_table, mix, theme_colours
 from hrnet_viz.canvas.painting import map_limits, short
+from hrnet_viz.canvas.panels import count
 from hrnet_viz.canvas.style import Picture, default_theme
 from hrnet_viz.doors import Choices, guard
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.interventions.first_order_figures import response_curves
-from hrnet_viz.outputs import find_output, output_names
+from hrnet_viz.network.net import HRNet
+from hrnet_viz.photos.decode import ImageSource, read_image
+from hrnet_viz.photos.photo import Photo
 from hrnet_viz.runner import run
+from hrnet_viz.sites import quote
+from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.tracing import Trace, evaluating
 
-if TYPE_CHECKING:
-    from hrnet_viz.network.net import HRNet
-    from hrnet_viz.photos.photo import Photo
-
+FONT = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 SIDE = 448  # px of a single map; its cells are enlarged to whole pixels
 WIDE = 960  # px, of a row of maps
-GAP = 4  # px, between maps
+GAP, HEAD = 6, 18  # px, between maps of a row, and for the names above them
+SHADES = 239  # of a palette's 256 colours are the map's; odd, so that one of them is 0 in the middle
+PAGE, FRAME, NO_NUMBER = SHADES, SHADES + 3, SHADES + 8  # the other 17 go from the page to its ink
 LOWEST, HIGHEST, STEP = 0.0, 2.0, 0.05  # of the factor
 MOST_BARS, ROW, WORDS, NUMBERS = 12, 22, 104, 52  # bars; px: of a bar, left for names, right for numbers
 
@@ -130,9 +134,9 @@ class MapSliders(ImageSliders):
         finally:
             self._limiting = False
         values = self.map
-        low, high = short(float(values.min())), short(float(values.max()))
         height, width = values.shape
-        facts = f", channel {self.channel}: {height} x {width} cells, dark is {low}, bright is {high}"
+        ends = _name_range(values, "dark is {}, bright is {}")
+        facts = f", channel {self.channel}: {height} x {width} cells, {ends}"
         self._show(draw_maps([values]), self.site, facts, facts)
 
     def _limit(self) -> None:
@@ -156,59 +160,76 @@ class FunctionSliders(ImageSliders):
 
     def __init__(self, maps: Callable[..., Any], photo: Photo | None, choices: Mapping[str, Sequence[Any]]) -> None:
         self._maps, self._photo, self._chosen = maps, photo, tuple(choices)
-        self.add_traits(**{name: traitlets.Enum(list(values), values[0]) for name, values in choices.items()})
+        self.add_traits(**{name: traitlets.Enum(values, values[0]) for name, values in choices.items()})
         layout = {"width": f"{SIDE}px"}
-        super().__init__(
-            {
-                name: widgets.SelectionSlider(description=name, options=list(values), layout=layout)
-                for name, values in choices.items()
-            }
-        )
+        controls = {
+            name: widgets.SelectionSlider(description=name, options=[(str(one), one) for one in values], layout=layout)
+            for name, values in choices.items()
+        }
+        super().__init__(controls)
         self.observe(self._refresh, list(choices))
         self._refresh()
 
-    def __repr__(self) -> str:
-        return "FunctionSliders()"
-
     def _refresh(self, _change: object = None) -> None:
         found = self._maps(**{name: getattr(self, name) for name in self._chosen})
-        named = found if isinstance(found, Mapping) else {"map": found}
-        values = {str(name): _read_map(one) for name, one in named.items()}
-        facts = "; ".join(f"{name} {short(one.min())} to {short(one.max())}" for name, one in values.items())
-        signed = any(one.min() < 0 for one in values.values())
+        values = _read_maps(found if isinstance(found, Mapping) else {"map": found})
+        facts = "; ".join(f"{name} {_name_range(one)}" for name, one in values.items())
+        signed = any((one < 0).any() for one in values.values())
         chosen = ", ".join(f"{name} {getattr(self, name)}" for name in self._chosen)
-        png = draw_maps(list(values.values()), signed=signed, photo=self._photo)
+        names = [*values] * isinstance(found, Mapping)
+        png = draw_maps([*values.values()], names, signed=signed, photo=self._photo)
         self._show(png, chosen, f": {facts}", f": {facts}")
 
 
 def sliders(
     maps: Callable[..., Tensor | NDArray[Any] | Mapping[str, Tensor | NDArray[Any]]],
     *,
-    photo: Photo | None = None,
-    **choices: Sequence[Any],
+    photo: ImageSource | None = None,
+    **choices: Iterable[Any],
 ) -> FunctionSliders:
     """Return sliders over any maps, which never flicker: a move computes them and swaps one small picture.
 
     Args:
         maps: from what is chosen, by name, to a map (H, W), or to several by name, which stand in a row on one scale.
-            Brown is above 0 and blue below where there are negative values.
-        photo: stands at the left, in grey.
+            Brown is above 0 and blue below where there are negative values; cells without a number are grey.
+        photo: stands at the left, in grey, in the shape of the first map.
         choices: name -> what can be chosen, in order: ``channel=range(18)``.
 
     Raises:
-        ValueError: nothing to choose, or what is no map.
+        TypeError: ``maps`` is no function.
+        ValueError: nothing to choose, a choice named like a part of the widget, or what is no map and no photo.
     """
-    if not choices or not all(len(values) for values in choices.values()):
-        raise ValueError("sliders needs something to choose, such as hv.sliders(draw, channel=range(18)).")
-    return FunctionSliders(maps, photo, choices)
+    if not callable(maps):
+        raise TypeError(f"sliders takes a function first, like lambda channel: maps[channel]; {quote(maps)} was given.")
+    read: dict[str, list[Any]] = {}
+    for name, given in choices.items():
+        FunctionSliders.check_free(name)
+        read[name] = [] if isinstance(given, str) or not hasattr(given, "__iter__") else [*given]
+    wrong = ", ".join(f"{name}={quote(choices[name])}" for name, values in read.items() if not values)
+    if wrong or not read:
+        raise ValueError(f"sliders needs something to choose, like channel=range(18); {wrong or 'nothing'} was given.")
+    return FunctionSliders(maps, None if photo is None else read_image(photo), read)
 
 
-def _read_map(given: object) -> NDArray[np.float64]:
-    values = given.detach().cpu() if isinstance(given, Tensor) else given
-    array: NDArray[np.float64] = np.asarray(values, dtype=float)
-    if array.ndim != 2 or not array.size:
-        raise ValueError(f"A map (H, W) was expected; this has shape {array.shape}. Choose one photo and one channel.")
-    return array
+def _read_maps(named: Mapping[Any, object]) -> dict[str, NDArray[np.float64]]:
+    maps = {}
+    for name, given in (named or {"map": named}).items():
+        try:
+            array = np.asarray(given.detach().cpu().double() if isinstance(given, Tensor) else given, dtype=float)
+        except (TypeError, ValueError):  # text, nothing at all, rows of different lengths
+            array = np.empty(0)
+        if array.ndim != 2 or not array.size:
+            raise ValueError(f"A map (H, W) was expected for '{name}', not {quote(given)}: return one photo's channel.")
+        maps[" ".join(str(name).split())] = array  # it is written on one line
+    return maps
+
+
+def _name_range(values: NDArray[np.floating[Any]], words: str = "{} to {}") -> str:
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return "no numbers"
+    missing = f", {count(values.size - known.size, 'cell')} without a number (grey)" * (known.size < values.size)
+    return f"{words.format(short(float(known.min())), short(float(known.max())))}{missing}"
 
 
 class ScaleSlider(ImageSliders):
@@ -318,7 +339,7 @@ def draw_bars(
 
     picture = Image.new("RGB", (SIDE, ROW * len(names) + 8), colours.page)
     pen = ImageDraw.Draw(picture)
-    font = ImageFont.truetype(str(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), 12)
+    font = ImageFont.truetype(FONT, 12)
     for row, (old, new, name) in enumerate(zip(before, after, names, strict=True)):
         top = row * ROW + 4
         fill = HEAD_COLOUR if row == target else colours.muted
@@ -335,29 +356,43 @@ def draw_bars(
 
 
 def draw_maps(
-    maps: Sequence[NDArray[np.floating[Any]]], *, signed: bool = False, photo: Photo | None = None, side: int = SIDE
+    maps: Sequence[NDArray[Any]], names: Sequence[str] = (), *, signed: bool = False, photo: Photo | None = None
 ) -> bytes:
-    """Return maps (H, W) in a row on one scale as a palette PNG; a photo in grey at the left."""
+    """Return maps (H, W) in a row on one scale as a palette PNG, below their names; a photo in grey at the left."""
     low, high = map_limits(np.concatenate([one.ravel() for one in maps]), signed=signed)
-    last = 255 if photo is None else 127  # of the map's colours
-    height, width = max((one.shape for one in maps), key=max)
+    shades = SHADES if photo is None else SHADES // 2
     number = len(maps) + (photo is not None)
-    if number == 1:
-        times = max(1, side // max(height, width))
-    else:  # of the same size whatever the number of cells, so that nothing jumps when another map is chosen
-        times = ((side if number == 2 else WIDE) // number - GAP) / max(height, width)
-    size = round(width * times), round(height * times)
-    tiles = [np.rint((one - low) * (last / ((high - low) or 1.0))).astype(np.uint8) for one in maps]
-    tiles = [np.asarray(Image.fromarray(tile).resize(size, Image.Resampling.NEAREST)) for tile in tiles]
-    colours = lookup_table(SIGNED if signed else SEQUENTIAL)
-    palette = colours
+    frame = int(number > 1)
+    room = (SIDE if number <= 2 else WIDE) // number - (GAP + 2) * frame
+    tiles = []
+    for one in maps:
+        # Of a row, of the same size whatever the number of cells, so that nothing jumps when another map is chosen.
+        times = room / max(one.shape) if frame else max(1, room // max(one.shape))
+        shade = np.rint(np.clip((one.astype(float) - low) / ((high - low) or 1.0), 0, 1) * (shades - 1))
+        tile = Image.fromarray(np.where(np.isnan(one), NO_NUMBER, shade).astype(np.uint8))
+        height, width = (max(1, round(cells * times)) for cells in one.shape)
+        tiles.append(tile.resize((width, height), Image.Resampling.NEAREST))
+    steps = np.rint(np.linspace(0, 255, shades)).astype(np.uint8)
+    palette = lookup_table(SIGNED if signed else SEQUENTIAL)
+    palette[:shades] = palette[steps]
     if photo is not None:
-        grey = np.asarray(Image.fromarray(photo.pixels).convert("L").resize(size)) // 2 + 128
-        tiles.insert(0, grey.astype(np.uint8))
-        palette = np.concatenate([colours[::2], np.arange(0, 256, 2, dtype=np.uint8)[:, None].repeat(3, 1)])
-    blank = round(min(max(-low / ((high - low) or 1.0), 0), 1) * last)  # between maps is what 0 looks like
-    rows = [tiles[0], *(np.pad(tile, ((0, 0), (GAP, 0)), constant_values=blank) for tile in tiles[1:])]
-    picture = Image.fromarray(np.hstack(rows), mode="P")
+        grey = np.asarray(Image.fromarray(photo.pixels).convert("L").resize(tiles[0].size))
+        tiles.insert(0, Image.fromarray(np.rint(shades + grey * ((shades - 1) / 255)).astype(np.uint8)))
+        palette[shades : 2 * shades] = steps[:, None]
+    colours = theme_colours(default_theme())
+    palette[PAGE:] = [ImageColor.getrgb(mix(colours.page, colours.ink, share)) for share in np.linspace(0, 1, 17)]
+    left, top, font = 0, HEAD * bool(names), ImageFont.truetype(FONT, 12)
+    width = sum(tile.width + 2 * frame + GAP for tile in tiles) - GAP
+    picture = Image.new("P", (width, top + max(tile.height for tile in tiles) + 2 * frame), PAGE)
+    pen = ImageDraw.Draw(picture)
+    pen.fontmode = "L"  # letters mix the numbers of colours, which from the page to its ink is mixing the colours
+    for tile, name in zip(tiles, [""] * (len(tiles) - len(names)) + [*names], strict=True):
+        shorter = [name, *(f"…{name[at:]}" for at in range(1, len(name)))]  # addresses differ at their ends
+        fitting = (one for one in shorter if font.getlength(one) <= tile.width)
+        pen.text((left + frame, 0), next(fitting, ""), 255, font)
+        pen.rectangle((left, top, left + tile.width + 1, top + tile.height + 1), outline=FRAME)
+        picture.paste(tile, (left + frame, top + frame))
+        left += tile.width + 2 * frame + GAP
     picture.putpalette(palette.tobytes())
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=1)
