@@ -1,4 +1,4 @@
-"""The four published heads in one picture, and the classification head step by step."""
+"""The published heads in one picture, and the classification head step by step."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ PER_ROOT = 0.011  # in per root of the number of channels
 TOPS = (0.0, 0.87, 1.42, 1.81, 2.11)  # in, of the blocks of stride 4, 8, 16, 32, 64
 STREAMS, JOINED, REDUCED, LEVELS = 1.06, 1.8, 2.9, 3.62  # in, left edges
 WIDENED, SUMS, FINAL, POOLED, LOGITS = 1.7, 2.88, 3.3, 4.2, 4.62
+SECOND = 1.16  # in, top of a second row of blocks as high as the finest stream
+GUESS, OBJECT, ASKED, TOLD, MIXED, ANSWER = 3.0, 4.7, 6.05, 7.15, 8.25, 9.3
 RADIUS = 0.085
+NUMBERS = {2: "Two", 3: "Three", 4: "Four", 5: "Five"}
 ROOMY = 13  # letters of a shape that still fit with spaces in it
 SIDES = {"l": "left", "c": "center", "r": "right", "t": "top", "b": "bottom"}
 
@@ -51,23 +54,27 @@ SIDES = {"l": "left", "c": "center", "r": "right", "t": "top", "b": "bottom"}
 def head_choices(choices: Sequence[HeadChoice], *, theme: Theme | None = None) -> Picture:
     """Draw which streams each of ``hv.heads.choices`` reads, what it makes of them, and what comes out.
 
-    A block is as high as its map has rows, and as wide as the root of the number of its channels.
+    A block is as high as its map has rows, and as wide as the root of the number of its channels. OCR has a row of its
+    own; without it, as in ``choices[:4]``, the others fit a slide.
     """
     panel = HEADING + BODY + FOOT
+    choices = sorted(choices, key=lambda choice: choice.name == "OCR")
+    places = [number + number % 2 * (choice.name == "OCR") for number, choice in enumerate(choices)]
+    high = (max(places, default=0) // 2 + 1) * panel
     with Picture(
         WIDTH,
-        2 * panel,
+        high,
         theme,
-        title="Four ways to read the same four streams",
+        title=f"{NUMBERS.get(len(choices), len(choices))} ways to read the same four streams",
         caption="Shapes are channels × rows × columns: a block is as high as its map has rows, and as wide as the root "
         "of the number of its channels. Dashed streams are not read.",
         alt=" ".join(map(_describe_choice, choices)),
     ) as picture:
-        axes = picture.inches(0, 0, WIDTH, 2 * panel, label="heads")
-        axes.set(xlim=(0, WIDTH), ylim=(2 * panel, 0))
+        axes = picture.inches(0, 0, WIDTH, high, label="heads")
+        axes.set(xlim=(0, WIDTH), ylim=(high, 0))
         axes.axis("off")
-        for number, choice in enumerate(choices):
-            row, column = divmod(number, 2)
+        for choice, place in zip(choices, places, strict=True):
+            row, column = divmod(place, 2)
             _Head(picture, axes, choice, MARGIN + column * PANEL, row * panel + HEADING).draw()
     return picture
 
@@ -87,7 +94,8 @@ class _Head:
         for branch, shape in enumerate(choice.streams):
             self.block(STREAMS, branch, shape, BRANCH_COLOURS[branch], read=branch in choice.reads)
             self.write(STREAMS - 0.06, self.middle(branch, shape), _words(shape), "rc")
-        {"V1": self.draw_v1, "V2": self.draw_v2, "V2p": self.draw_v2p}.get(choice.name, self.draw_classification)()
+        heads = {"V1": self.draw_v1, "V2": self.draw_v2, "V2p": self.draw_v2p, "OCR": self.draw_ocr}
+        heads.get(choice.name, self.draw_classification)()
 
     def draw_v1(self) -> None:
         self.arrow((self.right_of_stream(0), TALL / 2), (REDUCED, TALL / 2), words="1×1")
@@ -96,9 +104,9 @@ class _Head:
             y = self.middle(branch, self.choice.streams[branch])
             self.write(self.right_of_stream(branch) + 0.1, y, "not read", "lc", muted=True)
 
-    def draw_joined(self) -> float:
-        """Draw the streams enlarged and joined, one strip per stream, and reduced; return the right edge."""
-        shape, reduced = self.choice.between
+    def draw_stack(self) -> float:
+        """Draw the streams enlarged and joined, one strip per stream; return the right edge."""
+        shape = self.choice.between[0]
         x, whole = JOINED, _width(shape)
         for branch, stream in enumerate(self.choice.streams):
             strip, colour = whole * stream[0] / shape[0], BRANCH_COLOURS[branch]
@@ -108,8 +116,12 @@ class _Head:
             x += strip
         self.write(JOINED + whole / 2, -0.04, _words(shape), "cb")
         self.write(JOINED + 0.1, TALL + 0.2, "enlarge,\njoin", muted=True)
-        self.arrow((x, TALL / 2), (REDUCED, TALL / 2), words="1×1")
-        return self.block(REDUCED, 0, reduced, label="above")
+        return x
+
+    def draw_joined(self) -> float:
+        """Draw the stack and what a 1x1 convolution makes of it; return the right edge."""
+        self.arrow((self.draw_stack(), TALL / 2), (REDUCED, TALL / 2), words="1×1")
+        return self.block(REDUCED, 0, self.choice.between[1], label="above")
 
     def draw_v2(self) -> None:
         after = self.draw_joined()
@@ -123,6 +135,34 @@ class _Head:
         for level, shape in enumerate(self.choice.outputs):
             self.arrow((after, TALL / 2), (LEVELS, self.middle(level, shape)))
             self.block(LEVELS, level, shape, label="beside")
+
+    def draw_ocr(self) -> None:
+        _, guess, _, pixels, objects, *rest = self.choice.between
+        joined, low, middle = self.draw_stack(), SECOND + TALL / 2, (TALL + SECOND) / 2
+        fork, grey = GUESS - 0.28, self.picture.colours.muted
+        self.arrow((joined, TALL / 2), (GUESS, TALL / 2), words="1×1, 1×1")
+        self.line((fork, TALL / 2), (fork, low), grey)
+        self.arrow((fork, low), (GUESS, low))
+        self.write(fork - 0.06, low - 0.08, "3×3", "rt", muted=True)
+        guessed = self.block(GUESS, 0, guess, label="above")
+        self.arrow((guessed + 0.02, TALL / 2), (OBJECT, middle - 0.03))
+        self.write(guessed + 0.12, TALL / 2 - 0.02, "softmax over all pixels", "lb", muted=True)
+        wide, high, end = _width(objects), self.high(objects), 0.0
+        self.box(OBJECT, middle - high / 2, wide, high, HEAD_COLOUR)
+        self.write(OBJECT, middle + high / 2 + 0.04, f"{_words(objects[:2])}: a mean\npixel per class")
+        steps = (GUESS, ""), (ASKED, "how like each object"), (TOLD, "mixture, 1×1"), (MIXED, "with pixels, 1×1")
+        for (x, words), shape in zip((*steps, (ANSWER, "1×1")), (pixels, *rest, *self.choice.outputs), strict=True):
+            centre = x + _width(shape) / 2
+            self.box(x, SECOND, _width(shape), self.high(shape), HEAD_COLOUR)
+            self.write(centre, SECOND + TALL + 0.04, _words(shape), "ct")
+            self.write(centre, SECOND + TALL + 0.2, words, "ct", muted=True)
+            self.arrow(
+                (end, low) if end else (x + _width(shape), low - 0.1), (x, low) if end else (OBJECT, middle + 0.03)
+            )
+            if x in (ASKED, TOLD):  # the objects are compared with each pixel, and then mixed
+                self.line((OBJECT + wide, middle), (centre, middle), grey)
+                self.arrow((centre, middle), (centre, SECOND))
+            end = x + _width(shape)
 
     def draw_classification(self) -> None:
         *inner, final, pooled = self.choice.between
