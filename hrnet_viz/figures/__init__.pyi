@@ -25,8 +25,10 @@ from hrnet_viz.exchanges.figures import exchange_steps as exchange_steps
 from hrnet_viz.exchanges.figures import share_maps as share_maps
 from hrnet_viz.exchanges.figures import share_matrices as share_matrices
 from hrnet_viz.exchanges.ribbons import exchange_ribbons as exchange_ribbons
-from hrnet_viz.heads.figures import head_choices as head_choices
+from hrnet_viz.heads.drawing import head_choices as head_choices
 from hrnet_viz.heads.figures import head_steps as head_steps
+from hrnet_viz.heads.figures import pyramid_levels as pyramid_levels
+from hrnet_viz.heads.figures import region_maps as region_maps
 from hrnet_viz.interventions.figures import cut_effects as cut_effects
 from hrnet_viz.interventions.figures import effect_bars as effect_bars
 from hrnet_viz.interventions.figures import effect_diagram as effect_diagram

@@ -1,232 +1,38 @@
-"""The four published heads in one picture, and the classification head step by step."""
+"""Maps of a head: classification step by step, the levels of a pyramid, and what OCR makes of a class."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
-from hrnet_viz.canvas.colours import BRANCH_COLOURS, HEAD_COLOUR, Theme, tint
+from hrnet_viz.canvas.colours import HEAD_COLOUR, Theme, tint
 from hrnet_viz.canvas.painting import map_limits, outline, short
 from hrnet_viz.canvas.panels import (
     ONE_LINE,
     Floats,
     Panel,
     Row,
+    Show,
     SiteMaps,
     draw_arrow,
     fit_cells,
+    in_pixels,
+    name_peak,
     name_photo,
     name_range,
     panel_grid,
     photo_panel,
     read_maps,
 )
-from hrnet_viz.canvas.style import LARGE, MARGIN, NORMAL, SMALL, WIDTH, Picture
+from hrnet_viz.canvas.style import MARGIN, NORMAL, ROOM, WIDTH, Picture
 from hrnet_viz.predictions import Prediction, read_predictions
-from hrnet_viz.sites import check_index
+from hrnet_viz.sites import SiteError, check_index
+from hrnet_viz.targets import ClassName, find_class, output_names
 from hrnet_viz.tracing import Trace
-
-if TYPE_CHECKING:
-    from hrnet_viz.heads.tables import HeadChoice, Shape
-
-PANEL = 4.96  # in, from the left edge of one panel to that of the next
-HEADING = 0.74  # in, above the blocks of a panel
-BODY = 2.26
-FOOT = 0.3
-TALL = 0.66  # in: height of a block with as many rows as the finest stream
-PER_ROOT = 0.011  # in per root of the number of channels
-TOPS = (0.0, 0.87, 1.42, 1.81, 2.11)  # in, of the blocks of stride 4, 8, 16, 32, 64
-STREAMS, JOINED, REDUCED, LEVELS = 1.06, 1.8, 2.9, 3.62  # in, left edges
-WIDENED, SUMS, FINAL, POOLED, LOGITS = 1.7, 2.88, 3.3, 4.2, 4.62
-RADIUS = 0.085
-ROOMY = 13  # letters of a shape that still fit with spaces in it
-SIDES = {"l": "left", "c": "center", "r": "right", "t": "top", "b": "bottom"}
-
-
-def head_choices(choices: Sequence[HeadChoice], *, theme: Theme | None = None) -> Picture:
-    """Draw which streams each of ``hv.heads.choices`` reads, what it makes of them, and what comes out.
-
-    A block is as high as its map has rows, and as wide as the root of the number of its channels.
-    """
-    panel = HEADING + BODY + FOOT
-    with Picture(
-        WIDTH,
-        2 * panel,
-        theme,
-        title="Four ways to read the same four streams",
-        caption="Shapes are channels × rows × columns: a block is as high as its map has rows, and as wide as the root "
-        "of the number of its channels. Dashed streams are not read.",
-        alt=" ".join(map(_describe_choice, choices)),
-    ) as picture:
-        axes = picture.inches(0, 0, WIDTH, 2 * panel, label="heads")
-        axes.set(xlim=(0, WIDTH), ylim=(2 * panel, 0))
-        axes.axis("off")
-        for number, choice in enumerate(choices):
-            row, column = divmod(number, 2)
-            _Head(picture, axes, choice, MARGIN + column * PANEL, row * panel + HEADING).draw()
-    return picture
-
-
-class _Head:
-    """One head. Places are in inches from the top left corner of its first block row."""
-
-    def __init__(self, picture: Picture, axes: Axes, choice: HeadChoice, left: float, top: float) -> None:
-        self.picture, self.axes, self.choice, self.left, self.top = picture, axes, choice, left, top
-
-    def draw(self) -> None:
-        choice, count = self.choice, self.choice.count
-        self.write(0, -HEADING + 0.1, choice.name, fontsize=LARGE, fontweight="bold")
-        self.write(0, -HEADING + 0.33, f"{choice.task}: {choice.question}", muted=True)
-        cost = f"{count.parameters:,} parameters, {count.macs / 1e9:.3f} billion multiply-adds"
-        self.write(0, BODY + 0.02, cost, muted=True)
-        for branch, shape in enumerate(choice.streams):
-            self.block(STREAMS, branch, shape, BRANCH_COLOURS[branch], read=branch in choice.reads)
-            self.write(STREAMS - 0.06, self.middle(branch, shape), _words(shape), "rc")
-        {"V1": self.draw_v1, "V2": self.draw_v2, "V2p": self.draw_v2p}.get(choice.name, self.draw_classification)()
-
-    def draw_v1(self) -> None:
-        self.arrow((self.right_of_stream(0), TALL / 2), (REDUCED, TALL / 2), words="1×1")
-        self.block(REDUCED, 0, self.choice.outputs[0], label="beside")
-        for branch in (1, 2, 3):
-            y = self.middle(branch, self.choice.streams[branch])
-            self.write(self.right_of_stream(branch) + 0.1, y, "not read", "lc", muted=True)
-
-    def draw_joined(self) -> float:
-        """Draw the streams enlarged and joined, one strip per stream, and reduced; return the right edge."""
-        shape, reduced = self.choice.between
-        x, whole = JOINED, _width(shape)
-        for branch, stream in enumerate(self.choice.streams):
-            strip, colour = whole * stream[0] / shape[0], BRANCH_COLOURS[branch]
-            self.box(x, 0, strip, TALL, colour)
-            start = (self.right_of_stream(branch), self.middle(branch, stream))
-            self.arrow(start, (JOINED, TALL / 2 + 0.08 * branch), colour)
-            x += strip
-        self.write(JOINED + whole / 2, -0.04, _words(shape), "cb")
-        self.write(JOINED + 0.1, TALL + 0.2, "enlarge,\njoin", muted=True)
-        self.arrow((x, TALL / 2), (REDUCED, TALL / 2), words="1×1")
-        return self.block(REDUCED, 0, reduced, label="above")
-
-    def draw_v2(self) -> None:
-        after = self.draw_joined()
-        self.write(REDUCED, TALL + 0.2, "BatchNorm,\nReLU", muted=True)
-        self.arrow((after, TALL / 2), (LEVELS, TALL / 2), words="1×1")
-        self.block(LEVELS, 0, self.choice.outputs[0], label="beside")
-
-    def draw_v2p(self) -> None:
-        after = self.draw_joined()
-        self.write(LEVELS - 0.02, -0.04, "average, 3×3", "lb", muted=True)
-        for level, shape in enumerate(self.choice.outputs):
-            self.arrow((after, TALL / 2), (LEVELS, self.middle(level, shape)))
-            self.block(LEVELS, level, shape, label="beside")
-
-    def draw_classification(self) -> None:
-        *inner, final, pooled = self.choice.between
-        carried: tuple[float, float] = (0, 0)
-        for branch, shape in enumerate(inner[::2]):
-            y, colour = self.middle(branch, shape), BRANCH_COLOURS[branch]
-            right = self.block(WIDENED, branch, shape, colour)
-            self.arrow((self.right_of_stream(branch), y), (WIDENED, y), colour)
-            self.write(WIDENED, TOPS[branch] - 0.02, _words(shape), "lb")
-            if branch == 0:
-                self.line((right, y), (SUMS, y), BRANCH_COLOURS[0])
-                carried = (SUMS, y)
-                continue
-            self.arrow(carried, (SUMS, y - RADIUS), BRANCH_COLOURS[branch - 1])
-            self.arrow((right, y), (SUMS - RADIUS, y), colour)
-            page = self.picture.colours.page
-            ring = Circle(self.place(SUMS, y), RADIUS, facecolor=page, edgecolor=colour, linewidth=1.5)
-            self.axes.add_patch(ring)
-            self.line((SUMS - 0.045, y), (SUMS + 0.045, y), colour)
-            self.line((SUMS, y - 0.045), (SUMS, y + 0.045), colour)
-            carried = (SUMS, y + RADIUS)
-        self.write(SUMS + 0.1, TALL / 2, "each way down:\n3×3, stride 2", muted=True)
-        y = self.middle(3, final)
-        right = self.block(FINAL, 3, final, label="above")
-        self.arrow((SUMS + RADIUS, y), (FINAL, y))
-        ends = ((right, POOLED, "mean", pooled), (POOLED + 0.06, LOGITS, "linear", self.choice.outputs[0]))
-        for start, end, words, shape in ends:
-            self.box(end, y - 0.03, 0.06, 0.06, HEAD_COLOUR)
-            self.arrow((start, y), (end, y))
-            self.write((start + end) / 2, y + 0.08, words, "ct", muted=True)
-            self.write(end + 0.03, y - 0.1, _words(shape), "cb")
-        self.write(FINAL - 0.13, y + 0.08, "1×1", "ct", muted=True)
-        self.write(WIDENED - 0.2, TOPS[3] + 0.18, "widen", "ct", muted=True)
-
-    def right_of_stream(self, branch: int) -> float:
-        return STREAMS + _width(self.choice.streams[branch])
-
-    def high(self, shape: Shape) -> float:
-        return max(TALL * shape[1] / self.choice.streams[0][1], 0.02)
-
-    def middle(self, row: int, shape: Shape) -> float:
-        return TOPS[row] + self.high(shape) / 2
-
-    def place(self, x: float, y: float) -> tuple[float, float]:
-        return self.left + x, self.top + y
-
-    def block(
-        self, x: float, row: int, shape: Shape, colour: str = HEAD_COLOUR, *, label: str = "", read: bool = True
-    ) -> float:
-        """Draw a block with its shape "above" or "beside" it, and return its right edge."""
-        right = x + _width(shape)
-        self.box(x, TOPS[row], _width(shape), self.high(shape), colour, read=read)
-        if label == "above":
-            self.write((x + right) / 2, TOPS[row] - 0.04, _words(shape), "cb")
-        if label == "beside":
-            self.write(right + 0.06, self.middle(row, shape), _words(shape), "lc")
-        return right
-
-    def box(self, x: float, y: float, wide: float, high: float, colour: str, *, read: bool = True) -> None:
-        pale = tint(colour, self.picture.theme, 0.1)
-        look: dict[str, Any] = {"facecolor": colour} if read else {"facecolor": pale, "linestyle": (0, (2, 2))}
-        self.axes.add_patch(Rectangle(self.place(x, y), wide, high, edgecolor=colour, linewidth=0.8, **look))
-
-    def line(self, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-        (x0, y0), (x1, y1) = self.place(*start), self.place(*end)
-        self.axes.plot([x0, x1], [y0, y1], color=colour, linewidth=1.5, solid_capstyle="butt")
-
-    def arrow(
-        self, start: tuple[float, float], end: tuple[float, float], colour: str | None = None, words: str = ""
-    ) -> None:
-        begin = self.place(start[0] + 0.02 * (start[1] == end[1]), start[1])
-        look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 8, "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0}
-        look["color"] = colour or self.picture.colours.muted
-        self.axes.add_patch(FancyArrowPatch(begin, self.place(*end), **look))
-        self.write((start[0] + end[0]) / 2, start[1] - 0.03, words, "cb", muted=True)
-
-    def write(self, x: float, y: float, words: str, at: str = "lt", *, muted: bool = False, **look: Any) -> None:
-        """Write words whose left, centre or right, and top, centre or bottom, is at a place: "lt", "cb", ..."""
-        colours = self.picture.colours
-        plain: dict[str, Any] = {
-            "fontsize": SMALL,
-            "color": colours.muted if muted else colours.ink,
-            "linespacing": 1.1,
-        }
-        self.axes.text(*self.place(x, y), words, ha=SIDES[at[0]], va=SIDES[at[1]], **plain | look)
-
-
-def _width(shape: Shape) -> float:
-    return float(PER_ROOT * shape[0] ** 0.5)
-
-
-def _words(shape: Shape) -> str:
-    words = " × ".join(map(str, shape))
-    return words if len(words) <= ROOMY else words.replace(" ", "")
-
-
-def _describe_choice(choice: HeadChoice) -> str:
-    branches = "all four streams" if len(choice.reads) > 1 else f"branch {choice.reads[0]} only"
-    outputs = ", ".join(map(_words, choice.outputs))
-    return (
-        f"{choice.name} ({choice.task}) reads {branches}: {', '.join(choice.steps)}; out come {outputs}; "
-        f"{choice.count.parameters:,} parameters."
-    )
-
 
 LARGEST = 0.9  # in, of a map in each direction
 SIGN = 0.24  # in, between maps
@@ -247,6 +53,7 @@ def head_steps(trace: Trace, *, index: int = 0, most: int = 5, theme: Theme | No
         SiteError: a site that the trace did not keep, or a net with another head.
         IndexError: the trace has no such photo.
     """
+    _check_head(trace, "head.incre0", "head_steps draws the head of a classification net")
     index = check_index(index, len(trace.input))
     added = [[read_maps(trace, "head.incre0", index)]]
     for b in (1, 2, 3):
@@ -358,3 +165,144 @@ def _describe_steps(
         f"The classification head step by step for {photo}. Running sums: {sums}. Pooled: {len(pool)} numbers, "
         f"{name_range(pool)}. Leading classes: {leading}."
     )
+
+
+def _check_head(trace: Trace, site: str, what: str) -> None:
+    """Refuse the trace of a net with another head, which a site that only one kind has tells."""
+    if site not in trace.plan.sites:
+        outputs = ", ".join(step.name for step in trace.plan.steps if not step.site.feeds)
+        raise SiteError(
+            f"{what}; this trace is of {trace.plan.owner}, whose head gives {outputs}. hv.figures.channel_grid(trace, "
+            "site) shows the maps of any head, hv.heads.table(net) its parts."
+        )
+
+
+LEVEL_GAP = 0.16  # in, between levels
+TALLEST = 2.4  # in, of a level and of a map of a class
+
+
+def pyramid_levels(trace: Trace, *, index: int = 0, show: Show = "energy", theme: Theme | None = None) -> Picture:
+    """Draw the levels that a detector reads side by side, finest first, each where it lies on the photo.
+
+    ``show`` is "energy" for what all channels do together at each place, "strongest" for the channel with the greatest
+    mean square, or the number of a channel, as in ``branch_maps``.
+
+    Raises:
+        SiteError: a site that the trace did not keep, or a net with another head.
+        IndexError: the trace has no such photo, or a level no such channel.
+        ValueError: another word for ``show``.
+    """
+    _check_head(trace, "head.level0", "pyramid_levels draws the head of a pyramid net")
+    sites = [step.site for step in trace.plan.steps if step.name.startswith("head.level")]
+    levels = [read_maps(trace, site, index) for site in sites]
+    panels = [one.panel(show, f"{one.size}, stride {one.site.stride}", bar="below") for one in levels]
+    high, wide = trace.input.shape[-2:]
+    room = (ROOM - LEVEL_GAP * len(panels)) / (len(panels) + 1)
+    size = fit_cells((room, TALLEST), levels[0].values.shape[1:])
+    which = "all channels together: the root of their mean square at each place"
+    if show != "energy":
+        which = "the channel with the greatest mean square" if show == "strongest" else f"channel {show}"
+    ends = {one.site.name: [cells * (one.site.stride or 1) for cells in one.values.shape[1:]] for one in levels}
+    short_of = [name for name, (down, across) in ends.items() if down < high or across < wide]
+    rest = f" What is left over at the right and below is dropped (blank): {', '.join(short_of)}." if short_of else ""
+    picture, images = panel_grid(
+        [[photo_panel(trace, index), *panels]],
+        size,
+        (ROOM - size[0]) / len(panels),
+        theme=theme,
+        title=f"The pyramid: one mixture of all streams at {len(panels)} resolutions",
+        caption=f"Each map shows {which}. All are averaged from one map of stride 4 and smoothed once, so they differ "
+        "in resolution, not in depth. Every map has its own scale: compare colours within a map, not between maps."
+        + rest,
+        alt=f"Levels of the pyramid for {name_photo(trace.photos, index)}. "
+        + "; ".join(
+            f"{panel.heading}, stride {one.site.stride}, {one.site.channels} channels of {one.size} cells, "
+            f"{name_range(panel.map)}, greatest at {name_peak(panel.map)}"
+            for one, panel in zip(levels, panels, strict=True)
+        )
+        + f".{rest}",
+    )
+    for image, (down, across) in zip(images[1:], ends.values(), strict=True):
+        in_pixels(image, high, wide)
+        image.set_extent((0, across, down, 0))
+    return picture
+
+
+class _Outputs(NamedTuple):
+    """What has the outputs of a traced net, named or not."""
+
+    classes: tuple[str, ...]
+    num_outputs: int
+
+
+OCR_STEPS = {
+    "head.aux": "the first guess",
+    "head.regions": "adds up to 1 over the photo",
+    "head.attention": "of each cell, 0 to 1",
+    "logits": "the answer",
+}
+SIGNED = ("head.aux", "logits")
+LONGEST_NAME = 19
+
+
+def region_maps(
+    trace: Trace, classes: ClassName | Sequence[ClassName], *, index: int = 0, theme: Theme | None = None
+) -> Picture:
+    """Draw what OCR makes of some classes, a row for each: first guess, soft region, attention to the object, answer.
+
+    Classes are names, or numbers of outputs.
+
+    Raises:
+        SiteError: a site that the trace did not keep, or a net with another head.
+        IndexError: the trace has no such photo.
+        TypeError, ValueError: no such class, or none at all.
+    """
+    _check_head(trace, "head.regions", "region_maps draws the head of an OCR net")
+    maps = {name: read_maps(trace, name, index) for name in OCR_STEPS}
+    outputs = _Outputs(trace.classes, maps["logits"].site.channels)
+    given = [classes] if isinstance(classes, str | int) else list(classes)
+    chosen = [find_class(outputs, one) for one in given]
+    if not chosen:
+        raise ValueError("No class was given to draw; give names or numbers of outputs, region_maps(trace, [0, 1]).")
+    photo, names = photo_panel(trace, index), output_names(outputs)
+    size = fit_cells(((ROOM - LEVEL_GAP * len(maps)) / (len(maps) + 1), TALLEST), maps["logits"].values.shape[1:])
+    rows: list[Row] = []
+    for number in dict.fromkeys(chosen):
+        values = {site: one.values[number] for site, one in maps.items()}
+        limits = dict.fromkeys(OCR_STEPS, map_limits([values["head.aux"], values["logits"]], signed=True))
+        limits |= {"head.regions": (0.0, float(values["head.regions"].max())), "head.attention": (0.0, 1.0)}
+        called = textwrap.shorten(names[number], LONGEST_NAME, placeholder="…")
+        row = [replace(photo, heading=called, name=f"photo, {called}")]
+        for site, words in OCR_STEPS.items():
+            look: dict[str, Any] = {
+                "signed": site in SIGNED,
+                "colour": HEAD_COLOUR,
+                "limits": limits[site],
+                "bar": "below",
+            }
+            row.append(Panel(values[site], site, words, name=f"{site}, {called}", **look))
+        rows.append(row)
+    cells = maps["logits"].values[0].size
+    picture, _ = panel_grid(
+        rows,
+        size,
+        (ROOM - size[0]) / len(maps),
+        theme=theme,
+        title="From a guess to an answer by way of objects",
+        caption=f"A soft region is the softmax of the first guess over all {cells:,} cells, each class by itself. It "
+        f"adds up to 1 over the photo, so a class that is everywhere alike has 1/{cells:,} in each cell, and one "
+        "strong cell makes all others look faint: it weighs cells against one another and does not say how sure the "
+        f"net is. Its scale is its own. The attention of a cell adds up to 1 over the {len(names)} objects. Guess and "
+        "answer of a class share a scale.",
+        alt=f"What the OCR head makes of {len(rows)} of {len(names)} classes for {name_photo(trace.photos, index)}. "
+        + " ".join(
+            f"{names[number]}: "
+            + "; ".join(
+                f"{site} {name_range(one.values[number])}, greatest at {name_peak(one.values[number])}"
+                for site, one in maps.items()
+            )
+            + "."
+            for number in dict.fromkeys(chosen)
+        ),
+    )
+    return picture

@@ -1,15 +1,20 @@
-"""The classification head part by part, and what the other published heads would cost."""
+"""The head of a net part by part, and what the other published heads would make of the same streams, at what cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from posixpath import commonpath
 from typing import TYPE_CHECKING, TypeAlias
 
+import torch
 from torch import nn
 
 from hrnet_viz.network.blocks import Bottleneck
 from hrnet_viz.network.counts import Count, count_sites
+from hrnet_viz.network.heads import build
+from hrnet_viz.network.variants import TASKS
 from hrnet_viz.photos.preparation import check_size
 
 if TYPE_CHECKING:
@@ -18,11 +23,10 @@ if TYPE_CHECKING:
 
 Shape: TypeAlias = tuple[int, ...]
 COLUMNS = ("site", "published name", "in", "planes", "out", "kernel", "stride", "bias", "size", "parameters", "MACs")
-JOINTS, LABELS = 17, 19
-"""Outputs of the published nets: joints of a COCO pose, classes of Cityscapes."""
-PYRAMID_CHANNELS, PYRAMID_LEVELS = 256, 5
-SMALLEST_SIDE = 64  # px
+SMALLEST_SIDE = TASKS["pyramid"].smallest  # px
 NOTHING = Count(0, 0)
+READERS = ("pose", "segmentation", "pyramid", "ocr", "classification")
+"""Tasks of the heads that ``choices`` compares; landmarks are read as segmentation is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +35,15 @@ class HeadPart:
 
     Attributes:
         site: address of what it puts out.
-        published: its attribute name in the published code, "" for the pooling, which has none.
-        inputs: channels that go in.
+        published: its attribute name in the published code, or what the names of its modules begin with; "" for what
+            has none, such as the pooling.
+        inputs: channels that go into its first module.
         planes: inner width of a bottleneck, None for other parts.
         outputs: channels that come out.
         kernel: sides of the kernels on the main path, one after the other; () where there is no convolution.
-        stride: what the main path divides the resolution by; None where no resolution is left.
-        bias: whether its convolutions, or the linear layer, have a bias; None for the pooling.
-        size: rows and columns of the output, None where it has no spatial extent.
+        stride: what the main path divides the resolution by, 1/2 where it doubles; None where no resolution is left.
+        bias: whether its convolutions, or the linear layer, have a bias; None where there are none.
+        size: rows and columns of the output, of OCR's objects their number and 1; None where it is a vector.
         count: parameters (BatchNorm's included) and multiply-adds for one photo.
     """
 
@@ -48,7 +53,7 @@ class HeadPart:
     planes: int | None
     outputs: int
     kernel: tuple[int, ...]
-    stride: int | None
+    stride: Fraction | None
     bias: bool | None
     size: tuple[int, int] | None
     count: Count
@@ -71,8 +76,8 @@ class HeadTable:
     """The parts in the order in which they are computed; shows itself as a text table.
 
     Attributes:
-        owner: name of the variant.
-        parts: one per module of the head; the sums, which have none, are left out.
+        owner: name of the net.
+        parts: one per landmark of the head that modules compute; sums and stacks, which have none, are left out.
         net: parameters and multiply-adds of the whole net, head included.
     """
 
@@ -99,35 +104,41 @@ class HeadTable:
 
 
 def table(net: HRNet, height: int = 224, width: int = 224) -> HeadTable:
-    """List the parts of a classification head, for photos of this size in px.
+    """List the parts of the head of a net, for photos of this size in px.
 
     A net that was built on the "meta" device will do.
 
     Raises:
-        ValueError: a side that is no whole number, or under 32 px.
+        ValueError: a side that is no whole number, or under 32 px (61 px for a pyramid).
     """
     height, width = check_size((height, width))
     counts = count_sites(net, height, width)
-    steps = [step for step in net.plan.steps if step.site.kind in {"head", "logits"} and step.target]
-    parts = tuple(_read_part(net, step, counts[step.name], (height, width)) for step in steps)
-    return HeadTable(net.variant.name, parts, sum(counts.values(), NOTHING))
+    steps = [step for step in net.plan.steps if step.site.kind in {"head", "logits", "heatmaps"}]
+    parts = tuple(
+        _read_part(net, step, counts[step.name], (height, width))
+        for step in steps
+        if any(single.target for single in step.expand())
+    )
+    return HeadTable(net.owner, parts, sum(counts.values(), NOTHING))
 
 
 def _read_part(net: HRNet, step: Step, cost: Count, photo: tuple[int, int]) -> HeadPart:
-    main = [single.target for single in step.expand() if single.target and ".shortcut" not in single.name]
-    layers = [layer for layer in map(net.get_submodule, main) if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    main = [single for single in step.expand() if single.target and ".shortcut" not in single.name]
+    modules = [net.get_submodule(single.target) for single in main]
+    layers = [layer for layer in modules if isinstance(layer, (nn.Conv2d, nn.Linear))]
     block = next(iter(net.get_submodule(step.target).children()), None)
-    stride, source = step.site.stride, net.plan.sites[step.inputs[0]]
+    names = [single.site.published.replace(".", "/") for single in main if single.site.published]
+    site, source = step.site, net.plan.sites[step.inputs[0]]
     return HeadPart(
         site=step.name,
-        published=step.site.published,
-        inputs=source.channels,
+        published=site.published or (commonpath(names).replace("/", ".") if names else ""),
+        inputs=net.plan.sites[main[0].inputs[0]].channels,
         planes=block.conv1.out_channels if isinstance(block, Bottleneck) else None,
-        outputs=step.site.channels,
+        outputs=site.channels,
         kernel=tuple(layer.kernel_size[0] for layer in layers if isinstance(layer, nn.Conv2d)),
-        stride=None if stride is None or source.stride is None else stride // source.stride,
+        stride=None if site.stride is None or source.stride is None else Fraction(site.stride, source.stride),
         bias=any(layer.bias is not None for layer in layers) if layers else None,
-        size=None if stride is None else step.site.size(*photo),
+        size=site.size(*photo) if site.stride or site.cells else None,
         count=cost,
     )
 
@@ -137,7 +148,7 @@ class HeadChoice:
     """One way to read the four streams.
 
     Attributes:
-        name: what the paper calls it: "V1", "V2", "V2p", "classification".
+        name: what the papers call it: "V1", "V2", "V2p", "classification", "OCR".
         task: what it is used for.
         question: what its output answers.
         steps: what happens, one sentence part per step, in order.
@@ -163,43 +174,43 @@ class HeadChoice:
 
 
 def choices(net: HRNet, height: int = 224, width: int = 224) -> tuple[HeadChoice, ...]:
-    """Return V1, V2, V2p and the classification head for the streams of one net and photos of this size in px.
+    """Return V1, V2, V2p, the classification head and OCR for the streams of one net and photos of this size in px.
 
-    The net's own head gives the numbers of the classification head. One that was built on the "meta" device will do.
+    The net's own head gives the numbers of its kind; the others are those of the published nets, with 17 joints or 19
+    classes. A net that was built on the "meta" device will do.
 
     Raises:
-        ValueError: a side under 64 px, where the coarsest level of V2p has no cell.
+        ValueError: a side under 61 px, where the coarsest level of V2p has no cell.
     """
     height, width = check_size((height, width))
     if min(height, width) < SMALLEST_SIDE:
         raise ValueError(
-            f"The heads of a photo of {height} x {width} px were asked for; the coarsest level of V2p has stride 64, "
-            f"so each side needs at least {SMALLEST_SIDE} px."
+            f"The heads of a photo of {height} x {width} px were asked for; a cell of the coarsest level of V2p is the "
+            f"mean of 16 x 16 of stride 4, so each side needs at least {SMALLEST_SIDE} px."
         )
-    own = table(net, height, width)
-    widths = net.variant.widths
-    sizes = [part.size for part in own.parts if part.planes is not None]
-    streams = tuple((channels, *size) for channels, size in zip(widths, sizes, strict=True) if size)
-    fine, joined = streams[0][1:], sum(widths)
-    levels = tuple((PYRAMID_CHANNELS, fine[0] // 2**i, fine[1] // 2**i) for i in range(PYRAMID_LEVELS))
-    every = (joined, *fine)
-    v1 = _convolution(widths[0], (JOINTS, *fine))
-    v2 = _convolution(joined, every) + Count(2 * joined, 0) + _convolution(joined, (LABELS, *fine))
-    v2p = sum((_convolution(PYRAMID_CHANNELS, level, 3) for level in levels), _convolution(joined, levels[0]))
-    *inner, logits = (part.shape for part in own.parts)
+    with torch.device("meta"):
+        nets = {name: net if name == net.task.name else build(net.variant, TASKS[name]) for name in READERS}
+    tables = {name: table(one, height, width) for name, one in nets.items()}
+    cost = {name: one.total for name, one in tables.items()}
+    branches = (net.plan.sites[name] for name in net.plan.modules[-1].branches)
+    streams = tuple((site.channels, *site.size(height, width)) for site in branches)
+    stack = (sum(net.variant.widths), *streams[0][1:])
+    # What only enlarges a stream shows in the stack.
+    shapes = {name: [part.shape for part in one if ".up" not in part.site] for name, one in tables.items()}
+    mixed, labels = shapes["segmentation"]
+    reduced, levels = shapes["pyramid"][0], tuple(shapes["pyramid"][-len(nets["pyramid"].outputs) :])
+    (*seen, found), (*inner, logits) = shapes["ocr"], shapes["classification"]
     places, objects = "what is at each place?", "which objects of which size are where?"
+    helped = "what is at each place, given what else there is?"
     join, mix, pool = "enlarge and join", "1x1, BatchNorm, ReLU", ("1x1", "average pooling", "3x3 at each level")
     sums = ("widen", "carry down and add", "1x1", "mean over all cells", "linear")
-    joints, labels, each = ((JOINTS, *fine),), ((LABELS, *fine),), tuple(inner)
+    ask = ("guess a class for each pixel", "describe each class by its mean pixel", "let each pixel ask these objects")
+    joints, each, all_seen = tuple(shapes["pose"]), tuple(inner), (stack, *seen)
+    v1, v2, v2p, ocr, own = (cost[name] for name in READERS)
     return (
         HeadChoice("V1", "pose", "where is each joint?", ("1x1 convolution",), (), joints, v1, streams),
-        HeadChoice("V2", "segmentation, landmarks", places, (join, mix, "1x1"), (every, every), labels, v2, streams),
-        HeadChoice("V2p", "detection", objects, (join, *pool), (every, levels[0]), levels, v2p, streams),
-        HeadChoice("classification", "one answer per photo", "what is it?", sums, each, (logits,), own.total, streams),
+        HeadChoice("V2", "segmentation, landmarks", places, (join, mix, "1x1"), (stack, mixed), (labels,), v2, streams),
+        HeadChoice("V2p", "detection", objects, (join, *pool), (stack, reduced), levels, v2p, streams),
+        HeadChoice("classification", "one answer per photo", "what is it?", sums, each, (logits,), own, streams),
+        HeadChoice("OCR", "segmentation", helped, (join, *ask), all_seen, (found,), ocr, streams),
     )
-
-
-def _convolution(inputs: int, output: Shape, kernel: int = 1) -> Count:
-    """Count a convolution with bias that puts out (C, H, W)."""
-    weights = inputs * output[0] * kernel**2
-    return Count(weights + output[0], weights * output[1] * output[2])

@@ -1,10 +1,11 @@
 """Which photo pixels a cell is computed from at all (theoretical), and which it depends on how much (effective).
 
 Theory is arithmetic with intervals along one axis, since rows and columns are alike and independent. It walks the plan
-with every landmark opened up and follows for each cell the first and the last pixel that it depends on: a convolution
-takes the first of its window's first cell and the last of its last, a nearest resize looks up where each cell comes
-from, and a sum takes the hull of what is added (Araujo et al. 2019, "Computing receptive fields of convolutional neural
-networks", "Arbitrary computation graphs", here without the assumption that all paths have the same stride and centre).
+with every landmark opened up and follows for each cell the first and the last pixel that it depends on: a window takes
+the first of its first cell and the last of its last, resampling looks up which cells have a weight, a sum or a stack
+takes the hull of its parts (Araujo et al. 2019, "Computing receptive fields of convolutional neural networks",
+"Arbitrary computation graphs", here without the assumption that all paths have the same stride and centre), and what
+weighs all places against one another sees the whole photo.
 
 The effective field is the gradient of one cell with respect to the input (Luo et al. 2016, "Understanding the effective
 receptive field in deep convolutional neural networks", section 3); it depends on the photo, since every ReLU does.
@@ -13,7 +14,7 @@ receptive field in deep convolutional neural networks", section 3); it depends o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil
+from functools import cache, reduce
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,6 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from hrnet_viz.exchanges.shares import cut_paths, kept_exchanges, reaching_sites
+from hrnet_viz.network.exchange import Resize
+from hrnet_viz.network.ocr import Compare, Mixture, Regions
 from hrnet_viz.network.plan import INPUT, Step
 from hrnet_viz.photos.preparation import check_size
 from hrnet_viz.runner import run
@@ -38,7 +41,7 @@ Ends: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64]]
 """First and last pixel of every cell along an axis."""
 
 COARSEST = 32
-"""Stride of the lowest resolution; the pattern of fields repeats after as many pixels."""
+"""Stride of the lowest stream; fields repeat after as many pixels, or at every cell where cells are larger."""
 SHARE = 0.95
 
 
@@ -63,17 +66,20 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The field of a site on an unbounded photo whose sides are multiples of 32.
+    """The field of a site on an unbounded photo whose sides are multiples of 32 (64 for the pyramid's coarsest level).
 
-    Up-sampled paths make it depend a little on the cell: it repeats every 32 pixels, not at every cell.
+    Up-sampled paths make it depend a little on the cell: it repeats every 32 pixels, not at every cell. Where they put
+    corners on one another (``align_corners``), it depends on the place and on the size of the photo and repeats never;
+    ``box`` has it for one cell of one photo.
 
     Attributes:
         net: the net.
         site: the site.
         stride: photo pixels from one cell to the next; None where a cell is computed from the whole photo.
         fields: first and last pixel of cells 0, 1, ... of one period, in pixels of the photo as the net sees it; a
-            negative number lies in the padding. () where a cell is computed from the whole photo.
+            negative number lies in the padding. () where a cell is computed from the whole photo, or the field varies.
         exchanges: modules whose exchange is kept.
+        varies: whether the field depends on the place of the cell and on the size of the photo, with no period.
     """
 
     net: HRNet = field(repr=False)
@@ -81,20 +87,21 @@ class ReceptiveField:
     stride: int | None
     fields: tuple[Interval, ...]
     exchanges: tuple[str, ...]
+    varies: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether a cell is computed from the whole photo, however large."""
-        return not self.fields
+        return not (self.fields or self.varies)
 
     @property
     def size(self) -> int | None:
-        """Pixels along a side, of the cell with the largest field; None for the whole photo."""
+        """Pixels along a side, of the cell with the largest field; None for the whole photo, or where it varies."""
         return max((last - first + 1 for first, last in self.fields), default=None)
 
     @property
     def offset(self) -> float | None:
-        """Pixel at the middle of the field of cell 0, counted from the photo's first; None for the whole photo."""
+        """Pixel at the middle of the field of cell 0, counted from the photo's first; None where there is no size."""
         return sum(self.fields[0]) / 2 if self.fields else None
 
     @property
@@ -103,20 +110,24 @@ class ReceptiveField:
         return reaching_sites(self.net.plan, self.site.name, len(self.exchanges))
 
     def interval(self, cell: int) -> Interval | None:
-        """Return first and last pixel of a cell along an axis, on an unbounded photo; None for the whole photo."""
+        """Return first and last pixel of a cell along an axis, on an unbounded photo; None where there is no size."""
         if not self.fields:
             return None
-        period, phase = divmod(cell, len(self.fields))
+        periods, phase = divmod(cell, len(self.fields))
+        shift = periods * len(self.fields) * (self.stride or 1)
         first, last = self.fields[phase]
-        return first + period * COARSEST, last + period * COARSEST
+        return first + shift, last + shift
 
     def box(self, cell: tuple[int, int] | None, size: tuple[int, int]) -> Box:
         """Return the smallest rectangle with all that a cell (row, column), by default the middle one, is made of.
 
         Raises:
-            ValueError: a cell that the site does not have for photos of this size (height, width) as the net sees them.
+            ValueError: a cell that the site does not have for photos of this size (height, width) as the net sees them,
+                or a photo too small for the net.
         """
-        size = check_size(size)
+        size, smallest = check_size(size), self.net.task.smallest
+        if min(size) < smallest:
+            raise ValueError(f"A photo of {size[0]} x {size[1]} px was given; each side needs at least {smallest} px.")
         if self.stride is None:
             return Box(0, size[0] - 1, 0, size[1] - 1)
         places = zip(_check_cell(self.site, cell, size), size, strict=True)
@@ -125,7 +136,8 @@ class ReceptiveField:
 
     def __repr__(self) -> str:
         what = "the whole photo" if self.whole else f"{self.size} x {self.size} px every {self.stride} px"
-        return f"ReceptiveField({self.site.name}: {what})"
+        varying = "it depends on the place of the cell and on the size of the photo: box(cell, size) has it"
+        return f"ReceptiveField({self.site.name}: {varying if self.varies else what})"
 
 
 def theoretical(net: HRNet, site: str | Site, *, exchanges: int | None = None) -> ReceptiveField:
@@ -140,12 +152,16 @@ def theoretical(net: HRNet, site: str | Site, *, exchanges: int | None = None) -
     """
     found = net.plan.sites[net.plan.resolve(site)]
     kept = kept_exchanges(net.plan, exchanges)
-    if found.stride is None:
-        return ReceptiveField(net, found, None, (), kept)
-    period = COARSEST // found.stride
-    side = 16 * COARSEST
+    called = [net.get_submodule(step.target) for step in _find_steps(net, found.name, exchanges) if step.target]
+    if found.stride is None or any(isinstance(module, Regions) for module in called):
+        return ReceptiveField(net, found, found.stride, (), kept)
+    if any(isinstance(module, Resize) and module.align_corners for module in called):
+        return ReceptiveField(net, found, found.stride, (), kept, varies=True)
+    repeat = max(COARSEST, found.stride)
+    period = repeat // found.stride
+    side = 16 * repeat
     while True:
-        start = side // COARSEST // 2 * period  # a period in the middle
+        start = side // repeat // 2 * period  # a period in the middle
         first, last = (ends[start : start + period] for ends in trace_intervals(net, found.name, side, exchanges))
         # An end at the border may have been cut off there; one inside has not.
         if first.min() > 0 and last.max() < side - 1:
@@ -180,40 +196,60 @@ def trace_intervals(net: HRNet, site: str, side: int, exchanges: int | None = No
     Pixels that padding stands for don't count, so the ends stay within the photo.
     """
     cut = cut_paths(net.plan, exchanges)
+    pixels = np.arange(side)
+    ends: dict[str, Ends] = {INPUT: (pixels, pixels)}
+    for step in _find_steps(net, site, exchanges):
+        sources = [ends[source] for source in step.inputs if source not in cut]
+        module = net.get_submodule(step.target) if step.target else None
+        if module is None or isinstance(module, (Compare, Mixture)):  # of one source alone this is the source
+            firsts, lasts = zip(*sources, strict=True)  # those of objects, one for all cells, are broadcast
+            ends[step.name] = reduce(np.minimum, firsts), reduce(np.maximum, lasts)
+        else:
+            cells = 1 if step.site.stride is None else step.site.size(side, side)[0]
+            ends[step.name] = _through(module, step, sources[0], cells)
+    return ends[site]
+
+
+def _find_steps(net: HRNet, site: str, exchanges: int | None) -> list[Step]:
+    """Return the single operations that lead to a site, in order, without those behind paths that are cut."""
+    cut = cut_paths(net.plan, exchanges)
     needed, steps = {site}, []
     for step in reversed(net.plan.expand(net.plan.sites)):
         if step.name in needed:
             needed.update(source for source in step.inputs if source not in cut)
             steps.append(step)
-    pixels = np.arange(side)
-    ends: dict[str, Ends] = {INPUT: (pixels, pixels)}
-    for step in reversed(steps):
-        sources = [ends[source] for source in step.inputs if source not in cut]
-        if step.operation == "add":
-            firsts, lasts = zip(*sources, strict=True)
-            ends[step.name] = np.minimum.reduce(firsts), np.maximum.reduce(lasts)
-        elif step.operation == "view":
-            ends[step.name] = sources[0]
-        else:
-            cells = ceil(side / (step.site.stride or side))
-            ends[step.name] = _through(net.get_submodule(step.target), step, sources[0], cells)
-    return ends[site]
+    return steps[::-1]
 
 
 def _through(module: nn.Module, step: Step, source: Ends, cells: int) -> Ends:
+    """Return the ends of each cell that a module makes of the first of its inputs."""
     first, last = source
     n = len(first)
-    if isinstance(module, nn.Conv2d):
-        start = np.arange(cells) * module.stride[0] - int(module.padding[0])
+    if isinstance(module, (nn.Conv2d, nn.AvgPool2d)):
+        kernel, stride, padding = (
+            number[0] if isinstance(number, tuple) else int(number)
+            for number in (module.kernel_size, module.stride, module.padding)
+        )
+        start = np.arange(cells) * stride - padding
         # Ends grow with the cell, so those of a window are the first of its first cell and the last of its last.
-        return first[start.clip(0, n - 1)], last[(start + module.kernel_size[0] - 1).clip(0, n - 1)]
-    if step.sized:
-        looked_up = torch.arange(n, dtype=torch.float64).view(1, 1, n, 1)
-        came_from = functional.interpolate(looked_up, size=(cells, 1), mode="nearest").flatten().long().numpy()
-        return first[came_from], last[came_from]
+        return first[start.clip(0, n - 1)], last[(start + kernel - 1).clip(0, n - 1)]
+    if isinstance(module, Resize):
+        low, high = _find_weights(n, cells, module.mode, module.align_corners)
+        return first[low], last[high]
+    if isinstance(module, Regions):
+        return np.full(n, first[0]), np.full(n, last[-1])
     if isinstance(module, (nn.BatchNorm2d, nn.ReLU)) or not list(module.parameters()):
         return (first, last) if n == cells else (first[:1], last[-1:])
     raise TypeError(f"{type(module).__name__} at '{step.name}' is not known to receptive-field arithmetic.")
+
+
+@cache
+def _find_weights(cells: int, wanted: int, mode: str, align_corners: bool | None) -> Ends:
+    """Return the first and the last of some cells along an axis that has a weight in each one that is wanted."""
+    each = torch.eye(cells, dtype=torch.float64)[None, :, :, None]  # a channel for each cell
+    weights = functional.interpolate(each, size=(wanted, 1), mode=mode, align_corners=align_corners)[0, :, :, 0] != 0
+    ends = weights.byte().argmax(0), cells - 1 - weights.flip(0).byte().argmax(0)
+    return ends[0].numpy(), ends[1].numpy()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -286,7 +322,8 @@ def effective(
     """Compute how strongly each pixel of a photo moves one cell of a site; shares of several photos are averaged.
 
     The cell (row, column) is by default the one in the middle. Without a channel its strength is meant, the Euclidean
-    norm over its channels: a mere sum would let channels cancel. Exchanges are kept as in ``theoretical``.
+    norm over its channels: a mere sum would let channels cancel. The objects of OCR lie at no place, and are taken
+    together in the same way. Exchanges are kept as in ``theoretical``.
 
     Raises:
         SiteError: an address that names no site.
@@ -308,7 +345,8 @@ def effective(
     with evaluating(net), torch.inference_mode(mode=False), torch.enable_grad():
         x = x.detach().clone().requires_grad_()
         value = run(net, x, keep=found.name, edit=dict.fromkeys(cut, torch.zeros_like))[found.name]
-        at_cell = value if place is None else value[:, :, place[0], place[1]]
+        at_cell = value.reshape(*value.shape[:2], -1).norm(dim=2) if found.cells else value
+        at_cell = at_cell if place is None else at_cell[:, :, place[0], place[1]]
         strength = at_cell.norm(dim=1) if channel is None else at_cell[:, channel]
         (gradient,) = torch.autograd.grad(strength.sum(), x, materialize_grads=True)
     energy = gradient.double().square().sum(1)

@@ -112,8 +112,9 @@ def _name_kept(field: EffectiveField) -> str:
 def _numbers(field: EffectiveField) -> list[str]:
     if not field.area():
         return ["no gradient: a ReLU is closed"]
-    size = field.theory.size
-    theory = "the whole photo" if size is None else f"{size:,} × {size:,} px"
+    size, box = field.theory.size, field.box
+    here = f"{box.height:,} × {box.width:,} px here" if field.theory.varies else "the whole photo"
+    theory = here if size is None else f"{size:,} × {size:,} px"
     return [f"can: {theory}", f"does, {SHARE:.0%}: {field.area():,} px, {field.side():.0f} × {field.side():.0f}"]
 
 

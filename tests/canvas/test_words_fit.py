@@ -14,6 +14,7 @@ from hrnet_viz.interventions.sweep_table import Effect
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.photos.scenes import checker
 from hrnet_viz.runner import size_at
+from tests.heads.made_heads import made_head
 from tests.nets.made_trace import complain_about_words, made_trace, make_waves
 
 draw = hv.figures
@@ -58,6 +59,8 @@ FIGURES = {
     "head_choices": [lambda kit: draw.head_choices(kit.choices)],
     "head_steps": [lambda kit: draw.head_steps(kit.trace)],
     "pair_matrix": [lambda kit: draw.pair_matrix(kit.pairs)],
+    "pyramid_levels": [lambda kit: draw.pyramid_levels(kit.pyramid)],
+    "region_maps": [lambda kit: draw.region_maps(kit.ocr, [0, 3])],
     "point_answers": [lambda kit: draw.point_answers(checker(64, 8).pixels, (3, 60), {"a net": torch.rand(16, 16)})],
     "response_curves": [
         lambda kit: draw.response_curves(
@@ -136,6 +139,7 @@ def make_kit(name, wide, factor):
             numbers.flip(1),
         ),
         choices=choices,
+        **{head: made_head(head, name, (64, 128) if wide else (128, 128), factor) for head in ("pyramid", "ocr")},
     )  # fmt: skip
 
 
