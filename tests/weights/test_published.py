@@ -20,21 +20,23 @@ from hrnet_viz.weights.published import (
     PUBLISHED,
     RELEASE,
     find_published,
-    load_imagenet_classes,
+    load_classes,
     published_table,
     tell_apart,
 )
 from hrnet_viz.weights.report import LoadWarning, WeightsError
 
+CLASSIFICATION = [name for name, entry in PUBLISHED.items() if entry.task == "classification"]
+
 
 def test_every_variant_and_the_distilled_two_are_there():
-    assert set(PUBLISHED) == {*VARIANTS, "hrnet_w18_ssld", "hrnet_w48_ssld"}
+    assert set(CLASSIFICATION) == {*VARIANTS, "hrnet_w18_ssld", "hrnet_w48_ssld"}
     assert find_published("w18").name == find_published("hrnet_w18").name == "hrnet_w18"
     assert find_published("hrnet_w18_small").name == "hrnet_w18_small_v1"
     assert find_published("resnet50") is None
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", CLASSIFICATION)
 def test_the_hub_repository_licence_and_preparation_are_timms(name):
     timm = pytest.importorskip("timm")
     entry = PUBLISHED[name]
@@ -65,7 +67,7 @@ def test_a_release_file_is_named_after_its_hash(name):
 
 
 def test_imagenet_classes_are_a_thousand_different_names_in_output_order():
-    classes = load_imagenet_classes()
+    classes = load_classes("imagenet")
     assert len(set(classes)) == len(classes) == 1000
     assert (classes[0], classes[281], classes[999]) == ("tench", "tabby", "toilet tissue")
     assert tell_apart(["crane", "tench", "crane"]) == ("crane (0)", "tench", "crane (2)")
