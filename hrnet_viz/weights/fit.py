@@ -66,27 +66,19 @@ class Match:
         return (*self.renewed, *self.absent, *self.misfits)
 
     @property
-    def fitting(self) -> tuple[str, ...]:
-        """Names of the tensors that are taken over."""
-        return tuple(name for name in self.net.state_dict() if name in self.given and name not in self.reinitialised)
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A match that was accepted, with numbers.
-
-    Attributes:
-        match: what was accepted.
-        tensors: published name -> tensor to take over, float32, not shared with the file.
-    """
-
-    match: Match
-    tensors: Mapping[str, Tensor]
+    def outputs(self) -> int | None:
+        """Number of outputs, None for a pyramid."""
+        return None if self.net.task.outputs is None else self.net.num_outputs
 
     @property
     def new_outputs(self) -> bool:
         """Whether the outputs are not the file's any more."""
-        return any(name.startswith(LAST[self.match.net.task.name] or " ") for name in self.match.reinitialised)
+        return any(name.startswith(LAST[self.net.task.name] or " ") for name in self.reinitialised)
+
+    @property
+    def fitting(self) -> tuple[str, ...]:
+        """Names of the tensors that are taken over."""
+        return tuple(name for name in self.net.state_dict() if name in self.given and name not in self.reinitialised)
 
 
 def choose_task(
@@ -184,14 +176,14 @@ def match(
     )
 
 
-def fit(found: Match, flavour: Flavour, where: str, *, partial: bool = False) -> Fit:
-    """Take over what fits.
+def take(found: Match, flavour: Flavour, where: str, *, partial: bool = False) -> dict[str, Tensor]:
+    """Return what fits: published name -> tensor, float32, not shared with the file.
 
     Args:
         found: what was compared.
         flavour: whose names the file has, for the sentence about a head that is missing.
         where: what an error calls the file.
-        partial: take what fits, and report the rest instead of refusing it.
+        partial: take what fits, instead of refusing the file for the rest.
 
     Raises:
         WeightsError: something is missing, unexpected, of another shape or not finite.
@@ -209,7 +201,7 @@ def fit(found: Match, flavour: Flavour, where: str, *, partial: bool = False) ->
     broken = [name for name, value in taken.items() if not bool(value.isfinite().all())]
     if broken:
         raise WeightsError(f"{where} holds NaN or infinite numbers in {list_some(broken)}. Nothing was loaded.")
-    return Fit(found, taken)
+    return taken
 
 
 def choose_variant(tensors: Mapping[str, Tensor], where: str, asked: Variant | None) -> Variant:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from hrnet_viz.network.variants import TASKS
 from hrnet_viz.weights.fit import match
 from hrnet_viz.weights.published import hint_classes
 from hrnet_viz.weights.report import list_some
@@ -107,7 +106,7 @@ def inspect(source: str | os.PathLike[str], *, name: str | None = None, part: st
     head = flavour.task or "pose"
     found = match(origin.tensors, flavour, where, variant=origin.variant, head=head, upsample=origin.card.upsample)
     task = found.net.task
-    outputs = found.net.num_outputs if flavour.task and TASKS[head].outputs is not None else None
+    outputs = found.outputs if flavour.task else None
     words = {
         "name": name,
         "head": None if flavour.task else head,

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hrnet_viz.network import TASKS, HRNet, build
 from hrnet_viz.network.net import read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.sites import quote
-from hrnet_viz.weights.fit import LAST, Fit, fit, match
+from hrnet_viz.weights.fit import LAST, Match, match, take
 from hrnet_viz.weights.published import NAMES, hint_classes, load_classes
 from hrnet_viz.weights.report import LoadReport, LoadWarning, WeightsError, list_some
 from hrnet_viz.weights.sources import Source, open_source
@@ -80,10 +80,10 @@ def load(
     if head in (None, flavour.task):
         upsample = card.upsample if upsample is None else upsample
     settings = {"head": head, "upsample": upsample, "align_corners": align_corners}
-    matched = match(origin.tensors, flavour, where, variant=origin.variant, outputs=num_outputs, **settings)
-    found, task = fit(matched, flavour, where, partial=partial), matched.net.task
+    found = match(origin.tensors, flavour, where, variant=origin.variant, outputs=num_outputs, **settings)
+    taken, task = take(found, flavour, where, partial=partial), found.net.task
     names = _name_outputs(origin, found, classes)
-    net = _assemble(found, card.temperature)
+    net = _assemble(found, taken, card.temperature)
     net.classes = names
     published = Preparation(fit="crop") if task.name == "classification" else net.preparation
     net.preparation = preparation or (card.preparation if flavour.task == task.name else None) or published
@@ -93,32 +93,31 @@ def load(
     return net
 
 
-def _report(origin: Source, found: Fit, names: tuple[str, ...]) -> LoadReport:
-    net, file = found.match.net, origin.checkpoint
-    outputs = None if net.task.outputs is None else net.num_outputs
+def _report(origin: Source, found: Match, names: tuple[str, ...]) -> LoadReport:
+    net, file = found.net, origin.checkpoint
     return LoadReport(
         source=str(file.path),
         variant=net.variant.name,
         task=net.task.name,
         flavour=origin.flavour.name,
         tried=origin.flavour.tried,
-        loaded=len(found.tensors),
-        missing=found.match.missing,
-        reinitialised=found.match.reinitialised,
-        unexpected=found.match.unexpected,
-        left_out=found.match.left_out,
+        loaded=len(found.fitting),
+        missing=found.missing,
+        reinitialised=found.reinitialised,
+        unexpected=found.unexpected,
+        left_out=found.left_out,
         sha256=origin.sha256,
         temperature=1.0 if found.new_outputs else origin.card.temperature,
         provenance=origin.card.provenance,
         part=file.part,
         others=file.others,
-        hint="" if names else hint_classes(net.task.name, outputs),
+        hint="" if names else hint_classes(net.task.name, found.outputs),
     )
 
 
-def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...]:
+def _name_outputs(origin: Source, found: Match, classes: Sequence[str] | Mapping[Any, Any] | None) -> tuple[str, ...]:
     """Return the names of the outputs: those given, else those of the file if the outputs are still the file's."""
-    net = found.match.net
+    net = found.net
     if net.task.outputs is None:
         if classes is not None:
             raise WeightsError(f"classes was given, but head='{net.task.name}' has no outputs to name. Leave it out.")
@@ -142,18 +141,16 @@ def _name_outputs(origin: Source, found: Fit, classes: Sequence[str] | Mapping[A
         ) from error
 
 
-def _assemble(found: Fit, temperature: float) -> HRNet:
+def _assemble(found: Match, taken: Mapping[str, Tensor], temperature: float) -> HRNet:
     """Put the tensors into a net that has none yet; only what is reinitialised is drawn at random."""
-    net, tensors, drawn = found.match.net, dict(found.tensors), found.match.reinitialised
+    net, tensors, drawn = found.net, dict(taken), found.reinitialised
     for name, value in net.state_dict().items():
-        if name in found.match.missing:
+        if name in found.missing:
             tensors[name] = torch.zeros(value.shape, dtype=value.dtype)
     if net.task.name == "classification" and all(name.startswith("classifier.") for name in drawn):
         fresh = nn.Linear(FINAL_CHANNELS, net.num_outputs).state_dict(prefix="classifier.") if drawn else {}
     else:
-        fresh = (
-            build(net.variant, net.task, net.num_outputs if net.task.outputs else None).state_dict() if drawn else {}
-        )
+        fresh = build(net.variant, net.task, found.outputs).state_dict() if drawn else {}
     tensors |= {name: fresh[name] for name in drawn}
     for name in ("classifier.weight", "classifier.bias"):
         if net.task.name == "classification" and name not in drawn:
@@ -162,13 +159,17 @@ def _assemble(found: Fit, temperature: float) -> HRNet:
     return net.eval()
 
 
-def _warn(report: LoadReport, found: Fit, origin: Source) -> None:
+def _warn(report: LoadReport, found: Match, origin: Source) -> None:
     told = []
-    net, flavour = found.match.net, origin.flavour
+    net, flavour = found.net, origin.flavour
     if report.reinitialised:
         layers = list(dict.fromkeys(name.rpartition(".")[0] for name in report.reinitialised))
         only_last = set(layers) <= {*LAST[report.task]}
-        what = f"Its {' and '.join(layers)} starts" if only_last else f"{len(report.reinitialised)} tensors start"
+        what = (
+            f"Its {' and '.join(layers)} start{'s' * (len(layers) == 1)}"
+            if only_last
+            else f"{len(report.reinitialised)} tensors start"
+        )
         told.append(f"{what} at random: {list_some(report.reinitialised)}.")
     if flavour.task and TASKS[flavour.task].alone and not net.task.alone:
         told.append("The last exchange of a pose net has output 0 alone, so all paths into the others are among them.")

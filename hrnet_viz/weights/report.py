@@ -148,28 +148,27 @@ def read_card(metadata: Mapping[str, str], where: str) -> Card | None:
         return Card(
             variant=metadata["variant"],
             task=find_task(metadata.get("task", "classification")).name,
-            upsample=metadata.get("upsample"),
-            align_corners=json.loads(metadata.get("align_corners", "null")),
-            classes=tuple(map(str, json.loads(metadata["classes"]))),
+            upsample=_choose(metadata, "upsample", "nearest", "bilinear"),
+            align_corners=_choose(metadata, "align_corners", True, False),
+            classes=tuple(map(str, _read(metadata["classes"], list))),
             preparation=preparation,
             temperature=_read_temperature(metadata),
-            provenance=json.loads(metadata.get("provenance", "{}")),
+            provenance=_read(metadata.get("provenance", "{}"), dict),
         )
     except KeyError as error:
         raise WeightsError(f"{where} says that it is a file of this project, but its metadata lack {error}.") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"The metadata of {where} make no sense: {error}.") from error
 
 
 def write_card(card: Card, preparation: Preparation) -> dict[str, str]:
     """Return the metadata that ``read_card`` reads back as this card; nothing in them is left to be understood."""
-    listed = ("classes", "align_corners", "provenance")
+    listed = ("upsample", "align_corners", "classes", "provenance")
     how = ("size", "mean", "std", "crop_fraction")
     return {
         "format": FORMAT,
         "variant": card.variant,
         "task": card.task,
-        **({"upsample": card.upsample} if card.upsample else {}),
         **{key: json.dumps(getattr(card, key)) for key in listed},
         **{key: json.dumps(getattr(preparation, key)) for key in how},
         "fit": preparation.fit,
@@ -182,6 +181,23 @@ def _parse(text: str) -> Any:
     """Read a JSON list or number; a list becomes a tuple."""
     value = json.loads(text)
     return tuple(value) if isinstance(value, list) else value
+
+
+def _read(text: str, kind: type) -> Any:
+    """Read a JSON list or object."""
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise TypeError(f"a {kind.__name__} was expected, but {text[:60]} stands there")
+    return value
+
+
+def _choose(metadata: Mapping[str, str], key: str, *choices: str | bool) -> Any:
+    """Read an entry that is not there, null, or one of the choices, as JSON writes them."""
+    values = {json.dumps(choice): choice for choice in (*choices, None)}
+    text = metadata.get(key, "null")
+    if text not in values:
+        raise ValueError(f"{key} is {text[:60]}, but must be one of {', '.join(values)}")
+    return values[text]
 
 
 def _read_temperature(metadata: Mapping[str, str]) -> float:

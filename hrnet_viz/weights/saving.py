@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import torch
 from safetensors.torch import save as pack
 
 from hrnet_viz.files import check_place, write_whole
@@ -37,7 +38,7 @@ def save(net: HRNet, path: str | os.PathLike[str], *, force: bool = False) -> Pa
     if place.exists() and not force:
         raise ValueError(f"'{place}' is there already. Give another name, or force=True to lose what it holds.")
     outputs = None if net.task.outputs is None else net.num_outputs
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
+    tensors = net.state_dict()
     expected = {
         name: value.shape for name, value in build_skeleton(net.variant, net.task, outputs).state_dict().items()
     }
@@ -62,4 +63,5 @@ def save(net: HRNet, path: str | os.PathLike[str], *, force: bool = False) -> Pa
         preparation=net.preparation,
         provenance=dict(report.provenance) if isinstance(report, LoadReport) else {},
     )
-    return write_whole(place, pack(tensors, write_card(card, net.preparation)))
+    dense = {name: value.cpu().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
+    return write_whole(place, pack(dense, write_card(card, net.preparation)))

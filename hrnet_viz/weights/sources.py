@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hrnet_viz.network.variants import Variant, find_variant
 from hrnet_viz.weights.fetch import obtain
-from hrnet_viz.weights.fit import fit, match
+from hrnet_viz.weights.fit import match, take
 from hrnet_viz.weights.keys import OWN, Flavour, canonicalise
 from hrnet_viz.weights.published import PUBLISHED, Published, find_published, load_classes, name_all
 from hrnet_viz.weights.reading import Checkpoint, read_checkpoint, suggest_files
@@ -129,10 +129,10 @@ def open_published(published: Published, *, progress: bool = True) -> Source:
     def inspect(path: Path) -> None:
         source = _state(describe(read_checkpoint(path), variant), card)
         found = match(source.tensors, source.flavour, str(path), variant=variant)
-        fit(found, source.flavour, str(path))
-        if published.outputs is not None and found.net.num_outputs != published.outputs:
+        take(found, source.flavour, str(path))
+        if found.outputs != published.outputs:
             raise WeightsError(
-                f"{path} has {found.net.num_outputs} outputs, but '{published.name}' has {published.outputs}. Delete "
+                f"{path} has {found.outputs} outputs, but '{published.name}' has {published.outputs}. Delete "
                 "it, if it is yours."
             )
 

@@ -258,7 +258,10 @@ def test_a_pose_body_takes_another_head_when_asked_and_says_what_is_new(other, s
 OLDER = {"head.0.0.conv1.weight": torch.zeros(2), "head.6.0.bn3.bias": torch.zeros(2), "head.7.weight": torch.zeros(2)}
 
 
-@pytest.mark.parametrize("extra", [{}, OLDER], ids=["bare", "as pose nets start from"])
+HIGHER = {"final_layers.0.weight": torch.zeros(2), "deconv_layers.0.0.0.weight": torch.zeros(2)}
+
+
+@pytest.mark.parametrize("extra", [{}, OLDER, HIGHER], ids=["bare", "as pose nets start from", "HigherHRNet"])
 def test_streams_without_a_head_get_the_one_that_is_said(extra, save):
     state = make("classification").state_dict()
     body = {name: value for name, value in state.items() if name.startswith(BODY)}
