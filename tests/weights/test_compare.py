@@ -28,6 +28,13 @@ def test_twins_are_equal_to_the_bit_at_every_landmark_that_has_numbers(twins):
     assert "stage2.0.sum0" not in found
 
 
+@pytest.mark.parametrize("head", ["classification", "pose", "landmarks", "pyramid", "ocr"])
+def test_every_number_of_every_head_has_a_landmark(head):
+    net = hv.hrnet("hrnet_w18_small_v1", head=head)
+    held = sum(value.numel() for value in net.state_dict().values() if value.is_floating_point())
+    assert sum(one.numbers for one in hv.compare_weights(net, net).values()) == held
+
+
 def test_one_changed_number_is_found_where_it_lies(twins):
     a, b = twins
     b.stage3[0].fuse_layers[0][2][0].weight.data[1, 2] += 0.5
