@@ -43,7 +43,10 @@ from .sites import Site as Site
 from .sites import SiteError as SiteError
 from .tracing import Trace as Trace
 from .tracing import trace as trace
+from .weights.compare import compare_weights as compare_weights
+from .weights.inspecting import inspect as inspect
 from .weights.loading import load as load
 from .weights.report import WeightsError as WeightsError
+from .weights.saving import save as save
 
 __version__: str

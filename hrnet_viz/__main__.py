@@ -55,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     diagram.add_argument("--theme", default="light", help="light or dark")
     diagram.add_argument("--out", type=place(), help="file to write: .png, .svg, .pdf or .dot; VARIANT.png if not told")
 
+    inspect = add(_inspect, "what a weights file is, and the line of code that loads it")
+    inspect.add_argument("file")
+    inspect.add_argument("--name", help="variant, where the file does not tell")
+    inspect.add_argument("--part", help="place of the net in a file that holds several")
+
     predict = add(_predict, "what a net answers to photos")
     explore = add(_explore, "write the explorer of a photo as one HTML file, and open it in the browser")
     sweep = add(_sweep, "edit one thing of a net after the other, for many photos")
@@ -106,6 +111,12 @@ def _diagram(given: argparse.Namespace) -> None:
         given.variant, **({"detail": given.detail} if whole_net else {"module": given.detail}), theme=given.theme
     )
     print(drawn.save(given.out or Path(f"{given.variant}.png")))
+
+
+def _inspect(given: argparse.Namespace) -> None:
+    from hrnet_viz.weights.inspecting import inspect
+
+    print(inspect(given.file, name=given.name, part=given.part))
 
 
 def _predict(given: argparse.Namespace) -> None:

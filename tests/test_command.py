@@ -35,6 +35,12 @@ def test_explore_writes_one_page_opens_it_and_writes_nothing_over(tmp_path, caps
     assert (page.read_text(), len(opened)) == ("my thesis", 1)
 
 
+def test_inspect_prints_what_a_file_is(tmp_path, capsys):
+    path = hv.save(hv.hrnet("hrnet_w18_small_v1", head="pose"), tmp_path / "mine.safetensors")
+    assert main(["inspect", str(path)]) == 0
+    assert capsys.readouterr().out == f"{hv.inspect(str(path))}\n"
+
+
 @pytest.mark.parametrize(("variant", "detail"), [("hrnet_w18_small_v1", "stages"), ("hrnet_w18", "stage3.1")])
 def test_diagram_of_a_net_and_of_an_exchange(variant, detail, tmp_path, capsys):
     out = tmp_path / "drawn.svg"
@@ -48,6 +54,7 @@ def test_diagram_of_a_net_and_of_an_exchange(variant, detail, tmp_path, capsys):
     [
         (["sites", "hrnet_w19"], "There is no HRNet variant 'hrnet_w19'."),
         (["diagram", "hrnet_w18", "--detail", "stage9.1"], "stage9.1"),
+        (["inspect", "nothing.pth"], "'nothing.pth' is neither a name of weights nor a file."),
         (["predict", "nothing.jpg"], 'There is no file "nothing.jpg".'),
         (["predict", "cat", "--net", "nothing.pth"], "nothing.pth"),
         (["explore", "cat", "--no-open", "--net", "hrnet_w99"], "hrnet_w99"),

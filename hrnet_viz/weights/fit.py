@@ -4,109 +4,204 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from hrnet_viz.network import TASKS, HRNet, build
-from hrnet_viz.network.variants import VARIANTS, Variant
-from hrnet_viz.weights.keys import BILINEAR, Flavour, guess_net
+from hrnet_viz.network import TASKS, HRNet, Task, build
+from hrnet_viz.network.variants import VARIANTS, Variant, find_task
+from hrnet_viz.sites import quote
+from hrnet_viz.weights.keys import Flavour, guess_net
 from hrnet_viz.weights.report import WeightsError, list_some
 
-CLASSIFIER = ("classifier.weight", "classifier.bias")
-# The only convolutions of the net with a bias; SSLD and mmpretrain heads leave exactly these biases out.
-HEAD_BIASES = (*(f"downsamp_modules.{i}.0.bias" for i in range(3)), "final_layer.0.bias")
+LAST = {
+    "classification": ("classifier",),
+    "pose": ("final_layer",),
+    "segmentation": ("last_layer.3",),
+    "landmarks": ("head.3",),
+    "pyramid": (),
+    "ocr": ("cls_head", "aux_head.3"),
+}
+"""Task -> the layers with as many channels as there are outputs."""
+
+BIASES = {
+    "classification": (*(f"downsamp_modules.{i}.0.bias" for i in range(3)), "final_layer.0.bias"),
+    "segmentation": ("last_layer.0.bias",),
+    "landmarks": ("head.0.bias",),
+    "ocr": ("conv3x3_ocr.0.bias", "aux_head.0.bias"),
+}
+"""Task -> biases before a BatchNorm, which does without them; SSLD, mmpretrain and mmsegmentation leave them out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """What a file and a net have in common.
+class Match:
+    """What a file and a net have in common, by name; nothing of it is refused yet.
 
     Attributes:
         net: the net, still without numbers, on the "meta" device.
-        tensors: published name -> tensor to take over, float32, not shared with the file.
-        missing: tensors that become 0.
-        reinitialised: tensors that start at random.
+        given: published name -> tensor of the file.
+        missing: tensors that the file does not need to have and that become 0.
+        renewed: tensors that start at random because that was asked for: other outputs, a head on bare streams.
+        absent: other tensors that the file lacks.
         unexpected: names in the file without a place.
+        left_out: names of what stands beside the net.
+        misfits: name -> in what a tensor of the file differs.
     """
 
     net: HRNet
-    tensors: Mapping[str, Tensor]
-    missing: tuple[str, ...]
-    reinitialised: tuple[str, ...]
-    unexpected: tuple[str, ...]
+    given: Mapping[str, Tensor]
+    missing: tuple[str, ...] = ()
+    renewed: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    misfits: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def new_classifier(self) -> bool:
-        """Whether the classifier is not the file's any more."""
-        return not set(CLASSIFIER).isdisjoint(self.reinitialised)
+    def reinitialised(self) -> tuple[str, ...]:
+        """Tensors that start at random."""
+        return (*self.renewed, *self.absent, *self.misfits)
+
+    @property
+    def outputs(self) -> int | None:
+        """Number of outputs, None for a pyramid."""
+        return None if self.net.task.outputs is None else self.net.num_outputs
+
+    @property
+    def new_outputs(self) -> bool:
+        """Whether the outputs are not the file's any more."""
+        return any(name.startswith(LAST[self.net.task.name] or " ") for name in self.reinitialised)
+
+    @property
+    def fitting(self) -> tuple[str, ...]:
+        """Names of the tensors that are taken over."""
+        return tuple(name for name in self.net.state_dict() if name in self.given and name not in self.reinitialised)
 
 
-def fit(
+def choose_task(
+    flavour: Flavour,
+    where: str,
+    *,
+    head: str | None = None,
+    upsample: str | None = None,
+    align_corners: bool | None = None,
+) -> Task:
+    """Return the task of the head that is asked for, by default the file's, with its way of up-sampling.
+
+    Raises:
+        WeightsError: no such head or setting, or a file without a head and nobody says which.
+    """
+    if head is None and not flavour.task:
+        raise WeightsError(
+            f"{where} holds the streams, but no head of this family ({flavour.name}). Say which one they get, to start "
+            f"at random: head='pose', for example; heads are {', '.join(TASKS)}."
+        )
+    try:
+        task = find_task(head or flavour.task)
+    except ValueError as error:
+        raise WeightsError(str(error)) from error
+    if upsample not in (None, "nearest", "bilinear"):
+        raise WeightsError(f"upsample={quote(upsample)} was given; 'nearest' or 'bilinear' was expected.")
+    if align_corners is not None and not isinstance(align_corners, bool):
+        raise WeightsError(f"align_corners={quote(align_corners)} was given; True or False was expected.")
+    if align_corners is None and flavour.task == task.name:
+        align_corners = flavour.align_corners
+    settings: dict[str, Any] = {"upsample": upsample, "align_corners": align_corners}
+    task = replace(task, **{key: value for key, value in settings.items() if value is not None})
+    if task.align_corners and task.upsample == "nearest" and task.name in ("classification", "pose"):
+        raise WeightsError(
+            f"align_corners=True was given, but nothing in a net for {task.name} is resampled bilinearly. Leave it "
+            "out, or say upsample='bilinear' as well."
+        )
+    return task
+
+
+def match(
     tensors: Mapping[str, Tensor],
     flavour: Flavour,
     where: str,
     *,
     variant: Variant | None = None,
     outputs: int | None = None,
-    partial: bool = False,
-) -> Fit:
-    """Find out whether and how the tensors fit.
+    **settings: Any,
+) -> Match:
+    """Compare the tensors of a file with a net.
 
     Args:
         tensors: published name -> tensor.
-        flavour: whose names they had, for the sentence about a head that is missing.
+        flavour: whose names they had.
         where: what an error calls the file.
         variant: the net; inferred from the shapes if it is not given.
-        outputs: number of logits; by default that of the file. If it is another one, the classifier starts at random.
-        partial: take what fits, and report the rest instead of refusing it.
+        outputs: number of outputs; by default that of the file. If it is another one, the last layers start at random.
+        settings: head, upsample and align_corners, see ``choose_task``.
 
     Raises:
-        WeightsError: the file is another variant, or something is missing, unexpected, of another shape or not finite.
+        WeightsError: no variant or head can be told, or it is another one; a number of outputs where there are none.
     """
     variant = choose_variant(tensors, where, variant)
-    stored = tensors[CLASSIFIER[0]].shape[0] if CLASSIFIER[0] in tensors else None
-    outputs = outputs or stored or 1000
-    net = build_skeleton(variant, outputs)
+    task = choose_task(flavour, where, **settings)
+    if outputs is not None and task.outputs is None:
+        raise WeightsError(f"num_outputs={outputs} was given; head='{task.name}' has none to count. Leave it out.")
+    last = [f"{layer}.{kind}" for layer in LAST[task.name] for kind in ("weight", "bias")]
+    stored = tensors.get(last[0]) if last else None
+    count = stored.shape[0] if stored is not None and stored.ndim and not _is_repeated(stored) else None
+    net = build_skeleton(variant, task, outputs or count)
     expected = net.state_dict()
-    given = dict(tensors)
-    reinitialised: list[str] = []
-    if stored not in (None, outputs):
-        reinitialised = [name for name in CLASSIFIER if given.pop(name, None) is not None]
-
-    absent = [name for name in expected if name not in given and name not in reinitialised]
+    given = {name: value for name, value in tensors.items() if not name.startswith(flavour.companions or " ")}
+    left_out = [name for name in tensors if name not in given]
+    renewed = [name for name in last if count and outputs not in (None, count) and given.pop(name, None) is not None]
+    if not flavour.task:  # streams that get a head, of which a pose net needs less
+        body = re.compile(r"(?:conv|bn)\d\.|layer1\.|transition\d\.|stage\d\.")
+        renewed += [name for name in expected if name not in given and not body.match(name)]
+        spare = re.compile(rf"stage4\.{variant.modules[2] - 1}\.fuse_layers\.[123]\.")
+        left_out += [name for name in given if task.alone and spare.match(name)]
+        given = {name: value for name, value in given.items() if name not in left_out}
+    absent = [name for name in expected if name not in given and name not in renewed]
     missing = [name for name in absent if name.endswith("num_batches_tracked")]
-    if flavour.head and all(name in absent for name in HEAD_BIASES):
-        missing += HEAD_BIASES
-    absent = [name for name in absent if name not in missing]
-    unexpected = [name for name in given if name not in expected]
-    misfits = {
-        name: _misfit(given[name], value)
-        for name, value in expected.items()
-        if name in given and name not in reinitialised
-    }
-    misfits = {name: reason for name, reason in misfits.items() if reason}
-    if not partial and (absent or unexpected or misfits):
-        told = _tell(absent, unexpected, misfits)
-        raise WeightsError(
-            " ".join([f"{where} does not fit {variant.name}, so nothing was loaded.", *told, *_advise(flavour, given)])
-        )
+    if task.name == flavour.task and set(biases := BIASES.get(task.name, ())) <= {*absent}:
+        missing += biases
+    misfits = {name: _misfit(given[name], value) for name, value in expected.items() if name in given}
+    return Match(
+        net,
+        given,
+        missing=tuple(missing),
+        renewed=tuple(renewed),
+        absent=tuple(name for name in absent if name not in missing),
+        unexpected=tuple(name for name in given if name not in expected),
+        left_out=tuple(left_out),
+        misfits={name: reason for name, reason in misfits.items() if reason},
+    )
 
-    reinitialised += [*absent, *misfits]
+
+def take(found: Match, flavour: Flavour, where: str, *, partial: bool = False) -> dict[str, Tensor]:
+    """Return what fits: published name -> tensor, float32, not shared with the file.
+
+    Args:
+        found: what was compared.
+        flavour: whose names the file has, for the sentence about a head that is missing.
+        where: what an error calls the file.
+        partial: take what fits, instead of refusing the file for the rest.
+
+    Raises:
+        WeightsError: something is missing, unexpected, of another shape or not finite.
+    """
+    if not partial and (found.absent or found.unexpected or found.misfits):
+        told = [*_tell(found), *_advise(flavour, found)]
+        raise WeightsError(" ".join([f"{where} does not fit {found.net.owner}, so nothing was loaded.", *told]))
+    expected, names = found.net.state_dict(), found.fitting
+    if not names:
+        raise WeightsError(f"Nothing in {where} fits {found.net.owner}. Nothing was loaded.")
     taken = {
-        name: torch.empty(value.shape, dtype=value.dtype).copy_(given[name].detach())
-        for name, value in expected.items()
-        if name in given and name not in reinitialised
+        name: torch.empty(expected[name].shape, dtype=expected[name].dtype).copy_(found.given[name].detach())
+        for name in names
     }
-    if not taken:
-        raise WeightsError(f"Nothing in {where} fits {variant.name}. Nothing was loaded.")
     broken = [name for name, value in taken.items() if not bool(value.isfinite().all())]
     if broken:
         raise WeightsError(f"{where} holds NaN or infinite numbers in {list_some(broken)}. Nothing was loaded.")
-    return Fit(net, taken, tuple(missing), tuple(reinitialised), tuple(unexpected))
+    return taken
 
 
 def choose_variant(tensors: Mapping[str, Tensor], where: str, asked: Variant | None) -> Variant:
@@ -155,13 +250,13 @@ def measure(tensors: Mapping[str, Tensor]) -> Variant | None:
     )
 
 
-def build_skeleton(variant: Variant, outputs: int) -> HRNet:
+def build_skeleton(variant: Variant, task: Task, outputs: int | None = None) -> HRNet:
     """Build a net without numbers, on the "meta" device: in a few hundredths of a second, drawing no random number.
 
     Drawing them on that device would cost a second, the first time, and throw them away.
     """
     with torch.device("meta"), _WithoutDrawing():
-        return build(variant, TASKS["classification"], outputs)
+        return build(variant, task, outputs)
 
 
 class _WithoutDrawing(TorchFunctionMode):
@@ -201,25 +296,30 @@ def _misfit(given: Tensor, expected: Tensor) -> str:
     return ""
 
 
-def _tell(absent: list[str], unexpected: list[str], misfits: Mapping[str, str]) -> Iterator[str]:
-    if absent:
-        yield f"Missing: {len(absent)} ({list_some(absent)})."
-    if unexpected:
-        yield f"Unexpected: {len(unexpected)} ({list_some(unexpected)})."
-    if misfits:
-        told = list_some(f"{name} is {reason}" for name, reason in misfits.items())
-        yield f"Of another shape or type: {len(misfits)} ({told})."
+def _is_repeated(given: Tensor) -> bool:
+    """Whether a tensor shows fewer numbers again and again: a small file must not ask for a huge last layer."""
+    if given.is_meta or given.layout != torch.strided:
+        return False
+    return given.numel() * given.element_size() > given.untyped_storage().nbytes()
 
 
-def _advise(flavour: Flavour, given: Mapping[str, Tensor]) -> Iterator[str]:
-    first = given.get("conv1.weight")
+def _tell(found: Match) -> Iterator[str]:
+    if found.absent:
+        yield f"Missing: {len(found.absent)} ({list_some(found.absent)})."
+    if found.unexpected:
+        yield f"Unexpected: {len(found.unexpected)} ({list_some(found.unexpected)})."
+    if found.misfits:
+        told = list_some(f"{name} is {reason}" for name, reason in found.misfits.items())
+        yield f"Of another shape or type: {len(found.misfits)} ({told})."
+
+
+def _advise(flavour: Flavour, found: Match) -> Iterator[str]:
+    first = found.given.get("conv1.weight")
     if first is not None and first.ndim == 4 and first.shape[1] != 3:
         yield (
             f"Its first layer takes {first.shape[1]} channels where a photo has 3: set its weights first "
             "(weights['conv1.weight'] = w.mean(1, keepdim=True).repeat(1, 3, 1, 1), for example) and save them."
         )
-    if not flavour.head:
-        yield f"By its keys it is of another kind ({flavour.name}), without the classification head of this net."
+    if flavour.task and flavour.task != found.net.task.name:
+        yield f"By its keys it is a net for {flavour.task} ({flavour.name}); leave head= out to load it as that."
     yield "partial=True takes over what fits and starts the rest at random."
-    if flavour.bilinear:
-        yield BILINEAR

@@ -16,7 +16,6 @@ from torch import Tensor
 from hrnet_viz.weights.report import WeightsError, list_some
 
 ANCHOR = "layer1.0.conv1.weight"
-BILINEAR = "Its exchanges resampled bilinearly in training, those here do not: its features will differ."
 PREFIXES = ("module.", "model.", "backbone.")
 
 
@@ -27,50 +26,92 @@ class Flavour:
     Attributes:
         name: how it is called here.
         marks: beginnings of keys (after prefixes are gone) by which it is known.
+        task: name of the head that it holds; "" where it is none of this family.
         renames: (pattern, replacement) for whole keys; the first that fits counts.
-        head: whether it has a classification head as published.
-        bilinear: whether its exchanges resample bilinearly, so that its streams are not those of this net.
+        companions: beginnings of keys of what stands beside the net (a loss, a detector's rest): left out, and told.
+        align_corners: of its bilinear resampling, where that is not the published code's.
         evidence: what the map rests on.
         tried: whether it could be tried on a real file.
     """
 
     name: str
     marks: tuple[str, ...]
+    task: str = ""
     renames: tuple[tuple[str, str], ...] = ()
-    head: bool = False
-    bilinear: bool = False
+    companions: tuple[str, ...] = ()
+    align_corners: bool | None = None
     evidence: str = "read in the public source"
     tried: bool = False
 
 
+def _conv_norm(theirs: str, ours: str, conv: str = "0", norm: str = "1") -> tuple[tuple[str, str], ...]:
+    """Return the renames of one convolution with its BatchNorm, as mm* code bases call them."""
+    return (rf"{theirs}\.conv\.(\w+)", rf"{ours}.{conv}.\1"), (rf"{theirs}\.bn\.(\w+)", rf"{ours}.{norm}.\1")
+
+
 _MMPRETRAIN = (
     (r"neck\.increase_layers\.(.+)", r"incre_modules.\1"),
-    (r"neck\.downsample_layers\.(\d+)\.conv\.(.+)", r"downsamp_modules.\1.0.\2"),
-    (r"neck\.downsample_layers\.(\d+)\.bn\.(.+)", r"downsamp_modules.\1.1.\2"),
-    (r"neck\.final_layer\.conv\.(.+)", r"final_layer.0.\1"),
-    (r"neck\.final_layer\.bn\.(.+)", r"final_layer.1.\1"),
+    *(rule for i in range(3) for rule in _conv_norm(rf"neck\.downsample_layers\.{i}", f"downsamp_modules.{i}")),
+    *_conv_norm(r"neck\.final_layer", "final_layer"),
     (r"head\.fc\.(.+)", r"classifier.\1"),
 )
+_MMSEG_FCN = (*_conv_norm(r"decode_head\.convs\.0", "last_layer"), (r"decode_head\.conv_seg\.(.+)", r"last_layer.3.\1"))
+_OBJECTS = r"decode_head\.1\.object_context_block"
+_MMSEG_OCR = (
+    *_conv_norm(r"decode_head\.0\.convs\.0", "aux_head"),
+    (r"decode_head\.0\.conv_seg\.(.+)", r"aux_head.3.\1"),
+    *_conv_norm(r"decode_head\.1\.bottleneck", "conv3x3_ocr"),
+    *_conv_norm(rf"{_OBJECTS}\.bottleneck", "ocr_distri_head.conv_bn_dropout", norm="1.0"),
+    *(
+        rule
+        for theirs, ours, conv, norm in (
+            (r"query_project\.0", "f_pixel", "0", "1.0"),
+            (r"query_project\.1", "f_pixel", "2", "3.0"),
+            (r"key_project\.0", "f_object", "0", "1.0"),
+            (r"key_project\.1", "f_object", "2", "3.0"),
+            (r"value_project(?:\.0)?", "f_down", "0", "1.0"),
+            (r"out_project(?:\.0)?", "f_up", "0", "1.0"),
+        )
+        for rule in _conv_norm(rf"{_OBJECTS}\.{theirs}", f"ocr_distri_head.object_context_block.{ours}", conv, norm)
+    ),
+    (r"decode_head\.1\.conv_seg\.(.+)", r"cls_head.\1"),
+)
+_MMPOSE = ((r"(?:keypoint_)?head\.final_layer\.(\w+)", r"final_layer.\1"),)
+_MMPOSE_FACE = (
+    (r"head\.conv_layers\.(.+)", r"head.\1"),
+    (r"head\.final_layer\.(\w+)", r"head.3.\1"),
+    (r"keypoint_head\.final_layer\.(\d+\..+)", r"head.\1"),
+)
+_NECK = (
+    (r"neck\.reduction_conv\.conv\.(.+)", r"neck.reduction_conv.0.\1"),
+    (r"neck\.fpn_convs?\.(\d+)\.(?:conv\.)?(.+)", r"neck.fpn_conv.\1.\2"),
+)
+_DETECTOR = ("rpn_head.", "roi_head.", "bbox_head.", "mask_head.", "semantic_head.")
+_LOSS = ("loss.", "criterion.")
 
 FLAVOURS = (
-    Flavour("mmpretrain", ("neck.increase_layers.",), _MMPRETRAIN, head=True),
+    Flavour("mmpretrain", ("neck.increase_layers.",), "classification", _MMPRETRAIN),
     Flavour(
         "official or timm",
         ("incre_modules.",),
-        head=True,
+        "classification",
         evidence="the keys of both, in order, equal those of this net; tests compare them with timm's for all variants",
     ),
-    Flavour("OCR segmentation", ("conv3x3_ocr.", "ocr_distri_head."), bilinear=True),
-    Flavour("segmentation", ("last_layer.",), bilinear=True),
-    Flavour("mmsegmentation", ("decode_head.",), bilinear=True),
-    Flavour("detection", ("neck.fpn_conv", "neck.reduction_conv", "rpn_head.")),
-    Flavour("mmpose", ("keypoint_head.", "head.final_layer.", "head.conv_layers.")),
-    Flavour("older ImageNet head, as the pose nets start from", ("head.0.0.", "head.1.0.")),
-    Flavour("face landmarks", ("head.",), bilinear=True),
-    Flavour("pose", ("final_layer.weight",)),
+    Flavour("official OCR", ("conv3x3_ocr.", "ocr_distri_head."), "ocr", companions=_LOSS),
+    Flavour("official segmentation", ("last_layer.",), "segmentation", companions=_LOSS),
+    Flavour("mmsegmentation OCR", ("decode_head.1.",), "ocr", _MMSEG_OCR, ("auxiliary_head.",), align_corners=False),
+    Flavour("mmsegmentation", ("decode_head.",), "segmentation", _MMSEG_FCN, ("auxiliary_head.",)),
+    Flavour("detection", ("neck.fpn_conv", "neck.reduction_conv."), "pyramid", _NECK, _DETECTOR),
+    Flavour("mmpose face", ("keypoint_head.final_layer.0.", "head.conv_layers."), "landmarks", _MMPOSE_FACE),
+    Flavour("mmpose", ("keypoint_head.final_layer.", "head.final_layer."), "pose", _MMPOSE),
+    Flavour("official face landmarks", ("head.0.weight",), "landmarks", companions=_LOSS),
+    Flavour("older ImageNet head, as the pose nets start from", ("head.",), companions=("head.", "classifier.", "fc.")),
+    Flavour("HigherHRNet", ("final_layers.", "deconv_layers."), companions=("final_layers.", "deconv_layers.")),
+    Flavour("official pose", ("final_layer.weight",), "pose"),
 )
 BARE = Flavour("streams without a head", ())
-OWN = Flavour("hrnet_viz", (), head=True, evidence="written and read by this project", tried=True)
+OWN = Flavour("hrnet_viz", (), evidence="written and read by this project", tried=True)
+"""A file with a card; the card tells the task."""
 
 
 def canonicalise(tensors: Mapping[str, Tensor], where: str) -> tuple[Flavour, dict[str, Tensor]]:
@@ -167,8 +208,10 @@ def flavours_table() -> str:
     """Return the key maps as a Markdown table."""
     lines = ["| keys of | tried on a real file | rests on | loads |", "|---|---|---|---|"]
     for flavour in (OWN, *FLAVOURS, BARE):
-        loads = "whole" if flavour.head else "streams, with partial=True"
-        loads += ", trained with bilinear exchanges" if flavour.bilinear else ""
+        loads = flavour.task or (
+            "what its card says" if flavour is OWN else "the streams, into the head of your choice"
+        )
+        loads += "; align_corners is False" if flavour.align_corners is False else ""
         lines.append(f"| {flavour.name} | {'yes' if flavour.tried else 'no'} | {flavour.evidence} | {loads} |")
     return "\n".join(lines)
 

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from hrnet_viz.network.variants import Variant, find_variant
 from hrnet_viz.weights.fetch import obtain
-from hrnet_viz.weights.fit import fit
+from hrnet_viz.weights.fit import match, take
 from hrnet_viz.weights.keys import OWN, Flavour, canonicalise
-from hrnet_viz.weights.published import Published, find_published, load_imagenet_classes, name_all
+from hrnet_viz.weights.published import PUBLISHED, Published, find_published, load_classes, name_all
 from hrnet_viz.weights.reading import Checkpoint, read_checkpoint, suggest_files
 from hrnet_viz.weights.report import Card, WeightsError, read_card
 
-OUTPUTS = 1000  # of all published weights
 LONGEST_SHOWN = 200
 
 FOLDERS = (
@@ -34,7 +33,7 @@ class Source:
     Attributes:
         checkpoint: what was read.
         tensors: published name -> tensor, as stored.
-        flavour: whose names they had.
+        flavour: whose names they had, with the task and the resampling that the card states.
         variant: the net that they should fit, None if nobody said.
         card: classes, preparation, calibration and provenance, as far as they are known.
         sha256: of the file, where it was computed.
@@ -103,12 +102,13 @@ def _find_file(source: str | os.PathLike[str]) -> Path:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise WeightsError(f"'{shown}' can't be opened ({reason}). Check the path, and who may read it.") from error
-    names = [*SHIPPED, *name_all().split(", ")]
-    if not isinstance(source, str) and text in names:
+    if not isinstance(source, str) and text in (*SHIPPED, *PUBLISHED):
         raise WeightsError(
             f"{source!r} is a path, and there is no such file. The weights of that name: hv.load('{text}')."
         )
-    raise WeightsError(f"'{shown}' is neither a name of weights nor a file. Names are: {', '.join(names)}.")
+    raise WeightsError(
+        f"'{shown}' is neither a name of weights nor a file. Names are: {', '.join(SHIPPED)}, {name_all(shown)}."
+    )
 
 
 def open_published(published: Published, *, progress: bool = True) -> Source:
@@ -118,19 +118,40 @@ def open_published(published: Published, *, progress: bool = True) -> Source:
         WeightsError: they cannot be had, or what came is not them.
     """
     variant = find_variant(published.variant)
+    card = Card(
+        variant.name,
+        published.task,
+        classes=load_classes(published.classes) if published.classes else (),
+        preparation=published.preparation,
+        provenance=published.provenance,
+    )
 
     def inspect(path: Path) -> None:
-        source = describe(read_checkpoint(path), variant)
-        outputs = fit(source.tensors, source.flavour, str(path), variant=variant).net.num_outputs
-        if outputs != OUTPUTS:
+        source = _state(describe(read_checkpoint(path), variant), card)
+        found = match(source.tensors, source.flavour, str(path), variant=variant)
+        take(found, source.flavour, str(path))
+        if found.outputs != published.outputs:
             raise WeightsError(
-                f"{path} has {outputs} outputs, but '{published.name}' has {OUTPUTS}. Delete it, if it is yours."
+                f"{path} has {found.outputs} outputs, but '{published.name}' has {published.outputs}. Delete "
+                "it, if it is yours."
             )
 
     path, sha256 = obtain(published.name, published.addresses, inspect, progress=progress)
-    provenance = {"origin": published.origin, "licence": published.licence}
-    card = Card(variant.name, load_imagenet_classes(), published.preparation, provenance=provenance)
-    return replace(describe(read_checkpoint(path), variant), card=card, sha256=sha256)
+    return replace(_state(describe(read_checkpoint(path), variant), card), sha256=sha256)
+
+
+def _state(source: Source, card: Card) -> Source:
+    """Return a source of which a card states more than its keys do.
+
+    Raises:
+        WeightsError: the keys are those of another head.
+    """
+    if source.flavour.task != card.task:
+        raise WeightsError(
+            f"{source.checkpoint.path} is of {source.flavour.task or 'no known head'} by its keys "
+            f"({source.flavour.name}), but was published for {card.task}. Get it again."
+        )
+    return replace(source, card=card)
 
 
 def describe(checkpoint: Checkpoint, asked: Variant | None = None) -> Source:
@@ -144,7 +165,8 @@ def describe(checkpoint: Checkpoint, asked: Variant | None = None) -> Source:
     card = read_card(checkpoint.metadata, where)
     if card is None:
         return Source(checkpoint, tensors, flavour, asked, Card())
-    return Source(checkpoint, tensors, OWN, asked or _find_asked(card.variant), card)
+    own = replace(OWN, task=card.task, align_corners=card.align_corners)
+    return Source(checkpoint, tensors, own, asked or _find_asked(card.variant), card)
 
 
 def _find_asked(name: str | None) -> Variant | None:

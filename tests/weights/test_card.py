@@ -97,12 +97,34 @@ def test_another_head_on_the_teaching_net_has_neither_its_classes_nor_its_calibr
         ({"fit": "stretch"}, "make no sense: fit is 'stretch'"),
         ({"variant": "hrnet_w32"}, "'hrnet_w32' was asked for, but the shapes"),
         ({"variant": "resnet50"}, "no HRNet variant 'resnet50'"),
+        ({"task": "panoptic"}, "make no sense: head='panoptic'"),
+        ({"task": "pose"}, "does not fit hrnet_w18_small_v1 pose"),
+        ({"upsample": '"cubic"'}, 'make no sense: upsample is "cubic", but must be one of "nearest", "bilinear", null'),
+        ({"align_corners": "3"}, "make no sense: align_corners is 3"),
+        ({"classes": '"three"'}, "make no sense: a list was expected"),
+        ({"provenance": "[1]"}, "make no sense: a dict was expected, but [1]"),
+        ({"provenance": "[" * 100_000}, "make no sense: maximum recursion depth"),
     ],
 )
 def test_a_card_that_makes_no_sense_is_told(carded, change, sentence):
     carded(**change)
     with pytest.raises(WeightsError, match=re.escape(sentence)):
         load("teaching")
+
+
+def test_a_file_with_a_card_and_a_second_net_names_both(state, trained, tmp_path, x):
+    """A card says what the net is, and not where it lies: part and others stay in the report."""
+    both = {f"net.{name}": value for name, value in state.items()}
+    both |= {f"ema.{name}": value + 1 for name, value in state.items()}
+    save_file(both, tmp_path / "x.safetensors", CARD | {"temperature": "1"})
+    net = load(tmp_path / "x.safetensors")
+    assert torch.equal(net(x), trained(x))
+    assert net.classes[0] == "cat"
+    assert (net.load_report.part, net.load_report.others) == ("net", ("ema",))
+    assert "taken from net; other weights are there too: part='ema'" in str(net.load_report)
+    other = load(tmp_path / "x.safetensors", part="ema")
+    assert torch.equal(other.conv1.weight, trained.conv1.weight + 1)
+    assert (other.load_report.part, other.load_report.others, other.classes) == ("ema", ("net",), net.classes)
 
 
 def test_loading_draws_no_random_number(carded):

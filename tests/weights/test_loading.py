@@ -8,13 +8,15 @@ import torch
 from safetensors.torch import save_file
 from torch.overrides import TorchFunctionMode
 
-from hrnet_viz.network import hrnet
+from hrnet_viz.network import TASKS, hrnet
 from hrnet_viz.network.variants import VARIANTS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.weights import reading, sources
-from hrnet_viz.weights.fit import HEAD_BIASES, build_skeleton, measure
+from hrnet_viz.weights.fit import BIASES, build_skeleton, measure
 from hrnet_viz.weights.loading import load
 from hrnet_viz.weights.report import LoadWarning, WeightsError
+
+HEAD_BIASES = BIASES["classification"]
 
 
 @pytest.fixture
@@ -138,7 +140,9 @@ def test_timm_takes_and_gives_the_same_file(trained, state, save, x):
 
 def test_another_number_of_outputs_renews_exactly_the_classifier_and_says_so(state, save):
     path = save(state)
-    with pytest.warns(LoadWarning, match=r"classifier starts at random: classifier.weight, classifier.bias") as caught:
+    with pytest.warns(
+        LoadWarning, match=r"Its classifier starts at random: classifier.weight, classifier.bias"
+    ) as caught:
         net = load(path, num_outputs=7)
     assert caught[0].filename == __file__
     assert net.num_outputs == 7
@@ -185,39 +189,9 @@ def test_a_head_without_some_of_its_biases_is_incomplete(state, save, lost):
         load(save(state))
 
 
-OTHERS = {
-    "pose": (["final_layer.weight", "final_layer.bias"], False),
-    "segmentation": (["last_layer.0.weight", "last_layer.3.bias"], True),
-    "OCR segmentation": (["conv3x3_ocr.0.weight", "last_layer.0.weight"], True),
-    "mmsegmentation": (["decode_head.conv_seg.weight"], True),
-    "mmpose": (["keypoint_head.final_layer.weight"], False),
-    "face landmarks": (["head.0.weight", "head.3.bias"], True),
-    "older ImageNet head": (["head.0.0.0.conv1.weight", "head.3.weight"], False),
-    "streams without a head": ([], False),
-}
-
-
-@pytest.mark.parametrize("kind", OTHERS)
-def test_a_net_of_another_kind_is_recognised_and_lends_its_streams_when_asked(state, save, trained, kind):
-    extra, bilinear = OTHERS[kind]
-    head = ("incre_modules", "downsamp_modules", "final_layer", "classifier")
-    prefix = "backbone." if kind.startswith("mm") else ""
-    content = {prefix + name: value for name, value in state.items() if not name.startswith(head)}
-    content |= {name: torch.zeros(2, 2) for name in extra}
-    path = save({"state_dict": content})
-    with pytest.raises(WeightsError, match=re.escape(f"of another kind ({kind}")) as caught:
-        load(path)
-    assert ("resampled bilinearly" in str(caught.value)) == bilinear
-    with pytest.warns(LoadWarning) as warned:
-        net = load(path, partial=True, num_outputs=3)
-    assert ("resampled bilinearly" in str(warned[0].message)) == bilinear
-    assert torch.equal(net.stage4[0].branches[3][1].conv2.weight, trained.stage4[0].branches[3][1].conv2.weight)
-    assert set(net.load_report.unexpected) == set(extra)
-
-
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_variant_is_inferred_from_the_shapes(name):
-    found = measure(build_skeleton(VARIANTS[name], 3).state_dict())
+    found = measure(build_skeleton(VARIANTS[name], TASKS["pose"], 3).state_dict())
     assert found is not None
     assert (found.width, found.modules, found.blocks) == (
         VARIANTS[name].width,
@@ -242,7 +216,7 @@ class Listening(TorchFunctionMode):
 def test_the_skeleton_draws_no_random_number_and_is_a_whole_net():
     before = torch.get_rng_state()
     with Listening() as ear:
-        skeleton = build_skeleton(VARIANTS["hrnet_w18_small_v1"], 5)
+        skeleton = build_skeleton(VARIANTS["hrnet_w18_small_v1"], TASKS["classification"], 5)
     assert torch.equal(torch.get_rng_state(), before)
     assert not ear.heard & {torch.Tensor.normal_, torch.Tensor.uniform_}
     drawn = hrnet("hrnet_w18_small_v1", num_outputs=5)
@@ -324,7 +298,7 @@ def test_classes_and_preparation_are_the_callers_choice(state, save):
     with pytest.raises(WeightsError, match="1000 classes were given, but the net has 5 outputs"):
         load(path, classes="imagenet")
     with pytest.raises(WeightsError, match="expected a list of names"):
-        load(path, classes="coco")
+        load(path, classes="places")
 
 
 def test_nonsense_arguments(state, save):
