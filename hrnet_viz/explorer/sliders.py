@@ -29,11 +29,11 @@ from hrnet_viz.doors import Choices, guard
 from hrnet_viz.exchanges.contributions import contributions
 from hrnet_viz.interventions.first_order_figures import response_curves
 from hrnet_viz.network.net import HRNet
+from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.photos.decode import ImageSource, read_image
 from hrnet_viz.photos.photo import Photo
 from hrnet_viz.runner import run
 from hrnet_viz.sites import quote
-from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.tracing import Trace, evaluating
 
 FONT = Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
