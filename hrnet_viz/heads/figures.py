@@ -31,7 +31,7 @@ from hrnet_viz.canvas.panels import (
 from hrnet_viz.canvas.style import MARGIN, NORMAL, ROOM, WIDTH, Picture
 from hrnet_viz.predictions import Prediction, read_predictions
 from hrnet_viz.sites import SiteError, check_index
-from hrnet_viz.targets import ClassName, find_class, output_names
+from hrnet_viz.targets import ClassName, find_output, output_names
 from hrnet_viz.tracing import Trace
 
 LARGEST = 0.9  # in, of a map in each direction
@@ -261,7 +261,7 @@ def region_maps(
     maps = {name: read_maps(trace, name, index) for name in OCR_STEPS}
     outputs = _Outputs(trace.classes, maps["logits"].site.channels)
     given = [classes] if isinstance(classes, str | int) else list(classes)
-    chosen = [find_class(outputs, one) for one in given]
+    chosen = [find_output(outputs, one) for one in given]
     if not chosen:
         raise ValueError("No class was given to draw; give names or numbers of outputs, region_maps(trace, [0, 1]).")
     photo, names = photo_panel(trace, index), output_names(outputs)
