@@ -29,9 +29,10 @@ from hrnet_viz.canvas.panels import (
     read_maps,
 )
 from hrnet_viz.canvas.style import MARGIN, NORMAL, ROOM, WIDTH, Picture
+from hrnet_viz.outputs import find_output, output_names
 from hrnet_viz.predictions import Prediction, read_predictions
 from hrnet_viz.sites import SiteError, check_index
-from hrnet_viz.targets import ClassName, find_output, output_names
+from hrnet_viz.targets import ClassName
 from hrnet_viz.tracing import Trace
 
 LARGEST = 0.9  # in, of a map in each direction
