@@ -233,7 +233,7 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
 
 def _parse(net: HRNet, wish: Wish) -> Wish:
     """Return what a wish stands for: names become outputs, and words what they say."""
-    if isinstance(wish, str) and wish not in output_names(net):
+    if isinstance(wish, str) and answer_of(net.plan) and wish not in output_names(net):
         if RATHER in wish:
             wanted, other = wish.split(RATHER, maxsplit=1)
             return _parse(net, (wanted, other))
