@@ -321,7 +321,17 @@ def ready(
         find_variant(net)
         with torch.device("meta"):
             net = hrnet(net)
+    check_drawn(net)
     return net, net.preparation.size if size is None else check_size(size), theme or default_theme()
+
+
+def check_drawn(net: HRNet) -> None:
+    """Refuse a net whose head has no drawing yet, by a ValueError."""
+    if net.task.name != "classification":
+        raise ValueError(
+            f"The map of the network is drawn for the classification head so far, and {net.owner} has another. "
+            "hv.heads.table(net) lists its parts, hv.trace(net, photo) and hv.figures show their tensors."
+        )
 
 
 def _describe(plan: Plan, photo: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hrnet_viz.canvas.colours import SEQUENTIAL, SIGNED, lookup_table
+from hrnet_viz.canvas.network_drawing import check_drawn
 from hrnet_viz.canvas.painting import short
 from hrnet_viz.canvas.panels import SIGNED_KINDS, count
 from hrnet_viz.explorer.album import THUMBNAIL, Album
@@ -57,6 +58,7 @@ class Server:
 
     def __init__(self, net: HRNet, photos: ImageSource | Sequence[ImageSource]) -> None:
         """Answer about a net; nothing is computed yet."""
+        check_drawn(net)
         self.net = net
         self.album = Album(net, photos)
         self._traces: OrderedDict[str, Trace] = OrderedDict()

@@ -297,3 +297,14 @@ def test_outputs_of_every_net_can_be_named():
     assert (net.num_outputs, net.classes, net.plan.sites["heatmaps"].channels) == (4, (), 4)
     with pytest.raises(ValueError, match="five maps of features"):
         hv.hrnet("hrnet_w18_small_v1", head="pyramid").classes = ["one"]
+
+
+def test_what_has_no_drawing_yet_is_told():
+    net = hv.hrnet("hrnet_w18_small_v1", head="pose")
+    for draw in (
+        lambda: hv.figures.network_diagram(net),
+        lambda: hv.figures.exchange_diagram(net, "stage4.0"),
+        lambda: hv.explore(net, hv.photo("cat")),
+    ):
+        with pytest.raises(ValueError, match="drawn for the classification head so far"):
+            draw()
