@@ -166,14 +166,16 @@ def describe(checkpoint: Checkpoint, asked: Variant | None = None) -> Source:
     if card is None:
         return Source(checkpoint, tensors, flavour, asked, Card())
     own = replace(OWN, task=card.task, align_corners=card.align_corners)
-    return Source(checkpoint, tensors, own, asked or _find_asked(card.variant), card)
+    return Source(
+        checkpoint, tensors, own, asked or _find_asked(card.variant, f"The metadata of {where} make no sense: "), card
+    )
 
 
-def _find_asked(name: str | None) -> Variant | None:
+def _find_asked(name: str | None, start: str = "") -> Variant | None:
     try:
         return find_variant(name) if name else None
     except ValueError as error:
-        raise WeightsError(str(error)) from error
+        raise WeightsError(f"{start}{error}") from error
 
 
 def find_shipped(name: str = "teaching") -> Path:
