@@ -223,6 +223,7 @@ def test_edits_that_were_computed_can_be_slid_through(shown):
 
 def test_the_photo_and_its_answers(shown):
     shown.show("photos")
+    shown.find("button").first.wait_for()  # the answers are asked for first
     assert shown.find("input[type=file]").count() == 0
     assert shown.find("button").count() == 1
     assert "margin" in shown.text("strong")
