@@ -91,6 +91,6 @@ def place(*, folder: bool = False, ending: str = "") -> Callable[[str], Path]:
 
 
 def end_quietly_in_pipes() -> None:
-    """Let ``| head`` end a command without a word, as it ends any other."""
+    """Make ``| head`` end a command without a word, as it ends any other."""
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)

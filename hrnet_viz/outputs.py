@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -20,6 +21,7 @@ from torch.nn import functional
 from hrnet_viz.sites import quote, read_integer
 
 if TYPE_CHECKING:
+    from hrnet_viz.network.net import HRNet
     from hrnet_viz.network.plan import Plan
 
 
@@ -129,8 +131,55 @@ def measure_outputs(plan: Plan, answer: Tensor) -> Tensor:
     return functional.one_hot(owners, answer.shape[1]).to(answer.dtype).mean(1)
 
 
-def find_cells(plan: Plan, answer: Tensor, output: int) -> Tensor:
-    """Return where an output is in the maps (K, H, W) of one photo: numbers of cells, counted row by row."""
-    if answer_of(plan) == ("heatmaps",):
-        return answer[output].flatten().argmax().reshape(1)
-    return torch.nonzero(answer.argmax(0).flatten() == output)[:, 0]
+def find_cells(net: HRNet, maps: Tensor, output: int) -> tuple[int, ...]:
+    """Return where an output is in the maps (K, H, W) of one photo: numbers of cells, counted row by row.
+
+    Raises:
+        ValueError: a class that is nowhere.
+    """
+    if answer_of(net.plan) == ("heatmaps",):
+        return (int(maps[output].argmax()),)
+    cells = tuple(torch.nonzero(maps.argmax(0).flatten() == output)[:, 0].tolist())
+    if not cells:
+        raise ValueError(
+            f"'{output_names(net)[output]}' is predicted nowhere in this photo, so it has no cells to look at. Ask for "
+            "a class that is there, or say where: hv.targets.region('logits', rows, columns, channel)."
+        )
+    return cells
+
+
+def value_outputs(net: HRNet, answer: Tensor, indices: Sequence[int], cells: tuple[int, ...] | None) -> Tensor:
+    """Return the value of one output per photo, (N,): its logit, or the mean of its map over cells.
+
+    ``cells`` are those of all photos; None for where each output is, see ``find_cells``.
+    """
+    if answer.dim() == 2:
+        return answer.gather(1, torch.tensor(indices, device=answer.device)[:, None])[:, 0]
+    each = [cells or find_cells(net, maps, one) for maps, one in zip(answer.detach(), indices, strict=True)]
+    where = [torch.tensor(some, device=answer.device) for some in each]
+    return torch.stack(
+        [maps[one].flatten()[some].mean() for maps, one, some in zip(answer, indices, where, strict=True)]
+    )
+
+
+def average_place(maps: Tensor, axis: str, sharpness: float) -> Tensor:
+    """Compute where heat maps (N, H, W) are along "x" or "y", in cells, (N,): a mean weighed by a softmax of the map.
+
+    ``sharpness`` is in units of one over a map's peak.
+    """
+    peak = maps.detach().amax((1, 2), keepdim=True).abs().clamp(min=torch.finfo(maps.dtype).tiny)
+    weights = (sharpness * maps / peak).flatten(1).softmax(1).view_as(maps)
+    along = weights.sum(1 if axis == "x" else 2)
+    return along @ torch.arange(along.shape[1], dtype=along.dtype, device=along.device)
+
+
+def read_indices(values: Tensor | np.ndarray) -> list[int] | int:
+    """Return the numbers of outputs in an array, one or one per photo; a TypeError for anything else."""
+    array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise TypeError(
+            f"An array of shape {array.shape} and type {array.dtype} was given as target; "
+            "class indices are whole numbers, one, or one per photo."
+        )
+    found: list[int] | int = array.tolist()
+    return found

@@ -18,7 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hrnet_viz.outputs import answer_of, find_cells, find_output, measure_outputs, output_names
+from hrnet_viz.outputs import (
+    answer_of,
+    average_place,
+    find_cells,
+    find_output,
+    measure_outputs,
+    output_names,
+    read_indices,
+    value_outputs,
+)
 from hrnet_viz.sites import Site, quote, read_integer
 
 if TYPE_CHECKING:
@@ -105,11 +114,8 @@ def coordinate(name: ClassName, axis: str = "x", *, sharpness: float = SHARPNESS
     It is the mean place of the cells, weighed by a softmax of the heat map ("soft-argmax", Nibali et al. 2018, arXiv
     1801.07372, section 3.1), which has a gradient where the highest cell has none. "x of left wrist" says the same.
 
-    Args:
-        name: the joint or landmark.
-        axis: "x", to the right, or "y", downwards.
-        sharpness: by what the map is multiplied before the softmax, in units of one over its peak: 25 leaves little
-            beyond the neighbours of a peak.
+    ``axis`` is "x", to the right, or "y", downwards. Before the softmax the map is multiplied by ``sharpness`` over its
+    peak: 25 leaves little beyond the neighbours of the peak.
     """
     if axis not in ("x", "y"):
         raise ValueError(f"axis={quote(axis)} was given; 'x' (to the right) or 'y' (downwards) was expected.")
@@ -206,10 +212,9 @@ class Target:
         Raises:
             ValueError: a list of another length than there are photos, or a class that is predicted nowhere.
         """
-        several = isinstance(self.wish, list)
-        given: Sequence[Wish] = self.wish if isinstance(self.wish, list) else [self.wish] * len(answer)  # type: ignore[list-item]
+        given = self.wish if isinstance(self.wish, list) else [self.wish] * len(answer)
         _check_one_each(len(given), len(answer))
-        if self.net is None or not (several or any(map(_is_open, given)) or answer.dim() > 2):
+        if self.net is None:
             return self
         closed = [_close(self.net, _parse(self.net, wish), answer, n) for n, wish in enumerate(given)]
         return self if closed == given else read_target(self.net, closed)
@@ -225,7 +230,7 @@ def read_target(net: HRNet, wish: Wishes) -> Target:
     if isinstance(wish, Target):
         return wish
     if isinstance(wish, (Tensor, np.ndarray)):
-        wish = _indices(wish)
+        wish = read_indices(wish)
     # A sequence that is no list is a tuple: a difference.
     target = _one_each([_read_one(net, one) for one in wish]) if isinstance(wish, list) else _read_one(net, wish)  # type: ignore[arg-type]
     return replace(target, wish=wish, net=net)
@@ -251,9 +256,9 @@ def _parse(net: HRNet, wish: Wish) -> Wish:
         return Output(wish)  # type: ignore[arg-type]  # a number of any library
     if not (isinstance(wish, (Output, Coordinate, Region, Score)) or callable(wish)):
         raise TypeError(
-            f"{quote(wish)} is no target. Give a {net.noun} by name or index, None for the one at the top, "
-            " a tuple of two, targets.place, targets.region, targets.score, a function of "
-            "what the net puts out, or a list with one per photo."
+            f"{quote(wish)} is no target. Give a {net.noun} by name or index, None for the one at the top, a tuple of "
+            "two, targets.place, targets.region, targets.score, a function of what the net puts out, or a list with "
+            "one per photo."
         )
     return wish
 
@@ -286,29 +291,10 @@ def _pick_output(net: HRNet, wish: Output) -> Target:
 
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
         answer, names = kept[site], output_names(net)
-        top = measure_outputs(plan, answer).argmax(1) if index is None else [index] * len(answer)
-        indices = tuple(int(one) for one in top)
-        if answer.dim() == 2:
-            values = answer.gather(1, torch.tensor(indices, device=answer.device)[:, None])[:, 0]
-        else:
-            each = [wish.cells or _cells_of(net, maps, one) for maps, one in zip(answer.detach(), indices, strict=True)]
-            where = [torch.as_tensor(cells, device=answer.device) for cells in each]
-            rows = zip(answer, indices, where, strict=True)
-            values = torch.stack([maps[one].flatten()[cells].mean() for maps, one, cells in rows])
-        return Scores(values, tuple(names[one] for one in indices), indices)
+        top = measure_outputs(plan, answer).argmax(1).tolist() if index is None else [index] * len(answer)
+        return Scores(value_outputs(net, answer, top, wish.cells), tuple(names[one] for one in top), tuple(top))
 
     return Target((site,), evaluate)
-
-
-def _cells_of(net: HRNet, maps: Tensor, index: int) -> tuple[int, ...]:
-    """Return where an output is in the maps (K, H, W) of a photo; a ValueError for a class that is nowhere."""
-    cells = tuple(find_cells(net.plan, maps, index).tolist())
-    if not cells:
-        raise ValueError(
-            f"'{output_names(net)[index]}' is predicted nowhere in this photo, so it has no cells to look at. Ask for "
-            "a class that is there, or say where: hv.targets.region('logits', rows, columns, channel)."
-        )
-    return cells
 
 
 def _locate(net: HRNet, wish: Coordinate) -> Target:
@@ -318,16 +304,11 @@ def _locate(net: HRNet, wish: Coordinate) -> Target:
             f"'{wish.axis} of {output_names(net)[index]}' was asked for, but {net.owner} has no joints or landmarks; "
             "a coordinate is that of a heat map's peak."
         )
-    words = f"{wish.axis} of {output_names(net)[index]}"
-    stride = net.plan.sites[site].stride or 1
+    words, stride = f"{wish.axis} of {output_names(net)[index]}", net.plan.sites[site].stride or 1
 
     def evaluate(kept: Mapping[str, Tensor]) -> Scores:
-        maps = kept[site][:, index]
-        peak = maps.detach().amax((1, 2), keepdim=True).abs().clamp(min=torch.finfo(maps.dtype).tiny)
-        weights = (wish.sharpness * maps / peak).flatten(1).softmax(1).view_as(maps)
-        along = weights.sum(1 if wish.axis == "x" else 2)
-        places = stride * torch.arange(along.shape[1], dtype=along.dtype, device=along.device)
-        return Scores(along @ places, (words,) * len(maps), (None,) * len(maps))
+        values = stride * average_place(kept[site][:, index], wish.axis, wish.sharpness)
+        return Scores(values, (words,) * len(values), (None,) * len(values))
 
     return Target((site,), evaluate)
 
@@ -400,13 +381,6 @@ def _check_one_each(targets: int, photos: int) -> None:
         raise ValueError(f"{targets} targets were given for {photos} photos; a list has one target per photo.")
 
 
-def _is_open(wish: Wish) -> bool:
-    """Whether a target leaves the output open, and so depends on the pass that is looked at."""
-    if isinstance(wish, tuple):
-        return any(map(_is_open, wish))
-    return wish is None or (isinstance(wish, Output) and wish.name is None)
-
-
 def _close(net: HRNet, wish: Wish, answer: Tensor, photo: int) -> Wish:
     """Return a target with what one photo's answer puts in the place of all that it leaves open."""
     if isinstance(wish, tuple):
@@ -418,15 +392,4 @@ def _close(net: HRNet, wish: Wish, answer: Tensor, photo: int) -> Wish:
     if answer.dim() == 2:
         return name
     index = find_output(net, name)
-    return Output(index, _cells_of(net, answer[photo], index))
-
-
-def _indices(values: Tensor | np.ndarray) -> list[Wish] | int:
-    array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
-    if array.dtype.kind not in "iu" or array.ndim > 1:
-        raise TypeError(
-            f"An array of shape {array.shape} and type {array.dtype} was given as target; "
-            "class indices are whole numbers, one, or one per photo."
-        )
-    found: list[Wish] | int = array.tolist()
-    return found
+    return Output(index, find_cells(net, answer[photo], index))

@@ -40,7 +40,7 @@ class Trace(SiteMap[Tensor]):
         plan: the plan of the net that was traced.
         input: the photos as the net saw them, (N, 3, H, W).
         photos: the photos that they were made from, () if a tensor was given.
-        classes: names of the logits, () where they are not known.
+        classes: names of the outputs, () where they are not known.
         fingerprint: of the weights and numbers, compared when a pass starts from this trace; None compares nothing.
         preparation: how the net makes its input of a photo, and how a picture of the input is made again.
     """

@@ -252,15 +252,15 @@ def list_levels(net: HRNet) -> dict[str, tuple[str, ...]]:
         The parts of the head from the last to the first (of a classification net "logits", "head.final", "head"),
         then modules and transitions, "stage1", "stem".
     """
-    levels: dict[str, tuple[str, ...]] = {}
-    for step in reversed(net.plan.steps):
-        if step.site.kind in ("head", "logits", "heatmaps"):
-            called = tuple(one.target for one in step.expand() if one.target)
-            if any(list(net.get_submodule(name).parameters()) for name in called):
-                levels[step.name] = called
+    levels: dict[str, tuple[str, ...]]
     if net.task.name == "classification":
         levels = {"logits": ("classifier",), "head.final": ("final_layer",)}
         levels["head"] = ("incre_modules", "downsamp_modules")
+    else:
+        ends = [step for step in reversed(net.plan.steps) if step.site.kind in ("head", "logits", "heatmaps")]
+        called = {step.name: tuple(one.target for one in step.expand() if one.target) for step in ends}
+        weighted = {name for name, module in net.named_modules() if list(module.parameters())}
+        levels = {name: modules for name, modules in called.items() if not weighted.isdisjoint(modules)}
     for stage in (4, 3, 2):
         for number in reversed(range(len(net.get_submodule(f"stage{stage}")))):  # type: ignore[arg-type]  # Sequential
             levels[f"stage{stage}.{number}"] = (f"stage{stage}.{number}",)

@@ -171,7 +171,7 @@ def draw_arrow(picture: Picture, start: tuple[float, float], end: tuple[float, f
 
 
 def in_pixels(image: AxesImage, height: int, width: int) -> Axes:
-    """Let the axes of a panel count the pixels of a photo, whose corner is (0, 0), and return them."""
+    """Make the axes of a panel count the pixels of a photo, whose corner is (0, 0), and return them."""
     image.set_extent((0, width, height, 0))
     image.axes.autoscale(enable=False)
     return image.axes

@@ -212,7 +212,7 @@ def _read_graph(
 
 
 def _draw_graph(graph: _Graph, net: HRNet, theme: Theme) -> Sheet:
-    """Let Graphviz find the places of boxes whose sizes are ours, and draw them on a sheet."""
+    """Run Graphviz to find the places of boxes whose sizes are ours, and draw them on a sheet."""
     labels = {name: _label(node) for name, node in graph.nodes.items()}
     short = {name: f"n{number}" for number, name in enumerate(graph.nodes)}
     drawing = graphviz.Digraph(

@@ -123,7 +123,7 @@ def mix(channels: int, num_outputs: int) -> nn.Sequential:
 class SegmentationNet(JoinedNet):
     """HRNetV2 for classes of places."""
 
-    ends = ("last_layer",)
+    ends = ("last_layer.3",)
 
     def build_head(self, num_outputs: int) -> None:
         """Make the V2 head."""
@@ -139,7 +139,7 @@ class LandmarksNet(JoinedNet):
     """HRNetV2 for the points of a face."""
 
     outputs = ("heatmaps",)
-    ends = ("head",)
+    ends = ("head.3",)
 
     def build_head(self, num_outputs: int) -> None:
         """Make the V2 head."""
@@ -192,7 +192,7 @@ class OCRNet(JoinedNet):
     """Object-contextual representations: every pixel is compared with a summary of each class (arXiv 1909.11065)."""
 
     outputs = ("head.aux", "logits")
-    ends = ("aux_head", "cls_head")
+    ends = ("aux_head.3", "cls_head")
 
     def build_head(self, num_outputs: int) -> None:
         """Make the two heads: a V2 one that guesses, and one that looks again at what was guessed."""

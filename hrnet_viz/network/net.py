@@ -44,7 +44,7 @@ class HRNet(nn.Module):
 
     outputs: tuple[str, ...] = ("logits",)
     ends: tuple[str, ...] = ()
-    """Names of the modules that give the outputs; the last one's channels are counted and named."""
+    """Names of the layers with a channel for each output; that of the last one is the answer."""
 
     def __init__(self, variant: Variant, task: Task, num_outputs: int = 0) -> None:
         """Build the net with random weights (He initialisation; the published pose and dense nets begin near 0)."""
@@ -125,16 +125,17 @@ class HRNet(nn.Module):
         super().__setattr__(name, value)
         if isinstance(value, nn.Module):
             vars(self).pop("plan", None)
-            if self.ends[-1:] == (name,) and self._classes:
+            if self._classes and name == self.ends[-1].partition(".")[0]:
                 with suppress(ValueError):  # told when it is used
                     self._classes = self._classes if len(self._classes) == self.num_outputs else ()
 
     @property
     def num_outputs(self) -> int:
         """Number of channels that are joints, landmarks, classes; a ValueError where a head has no such thing."""
-        last = [layer for layer in self.get_submodule(self.ends[-1]).modules() if isinstance(layer, nn.Conv2d)]
+        name = self.ends[-1].partition(".")[0]  # of which someone may have put another in its place
+        last = [layer for layer in self.get_submodule(name).modules() if isinstance(layer, nn.Conv2d)]
         if not last:
-            raise ValueError(f"net.{self.ends[-1]} has no convolution, so its outputs can't be counted.")
+            raise ValueError(f"net.{name} has no convolution, so its outputs can't be counted.")
         return last[-1].out_channels
 
     @property

@@ -12,20 +12,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from hrnet_viz.network import TASKS, HRNet, Task, build
+from hrnet_viz.network.heads import NETS
 from hrnet_viz.network.variants import VARIANTS, Variant, find_task
 from hrnet_viz.sites import quote
 from hrnet_viz.weights.keys import Flavour, guess_net
 from hrnet_viz.weights.report import WeightsError, list_some
-
-LAST = {
-    "classification": ("classifier",),
-    "pose": ("final_layer",),
-    "segmentation": ("last_layer.3",),
-    "landmarks": ("head.3",),
-    "pyramid": (),
-    "ocr": ("cls_head", "aux_head.3"),
-}
-"""Task -> the layers with as many channels as there are outputs."""
 
 BIASES = {
     "classification": (*(f"downsamp_modules.{i}.0.bias" for i in range(3)), "final_layer.0.bias"),
@@ -73,7 +64,7 @@ class Match:
     @property
     def new_outputs(self) -> bool:
         """Whether the outputs are not the file's any more."""
-        return any(name.startswith(LAST[self.net.task.name] or " ") for name in self.reinitialised)
+        return any(name.startswith(self.net.ends or " ") for name in self.reinitialised)
 
     @property
     def fitting(self) -> tuple[str, ...]:
@@ -145,8 +136,8 @@ def match(
     task = choose_task(flavour, where, **settings)
     if outputs is not None and task.outputs is None:
         raise WeightsError(f"num_outputs={outputs} was given; head='{task.name}' has none to count. Leave it out.")
-    last = [f"{layer}.{kind}" for layer in LAST[task.name] for kind in ("weight", "bias")]
-    stored = tensors.get(last[0]) if last else None
+    last = [f"{layer}.{kind}" for layer in NETS[task.name].ends for kind in ("weight", "bias")]
+    stored = tensors.get(last[-2]) if last else None
     count = stored.shape[0] if stored is not None and stored.ndim and not _is_repeated(stored) else None
     net = build_skeleton(variant, task, outputs or count)
     expected = net.state_dict()

@@ -15,7 +15,7 @@ from hrnet_viz.network.net import read_classes
 from hrnet_viz.network.variants import FINAL_CHANNELS
 from hrnet_viz.photos.preparation import Preparation
 from hrnet_viz.sites import quote
-from hrnet_viz.weights.fit import LAST, Match, match, take
+from hrnet_viz.weights.fit import Match, match, take
 from hrnet_viz.weights.published import NAMES, hint_classes, load_classes
 from hrnet_viz.weights.report import LoadReport, LoadWarning, WeightsError, list_some
 from hrnet_viz.weights.sources import Source, open_source
@@ -164,7 +164,7 @@ def _warn(report: LoadReport, found: Match, origin: Source) -> None:
     net, flavour = found.net, origin.flavour
     if report.reinitialised:
         layers = list(dict.fromkeys(name.rpartition(".")[0] for name in report.reinitialised))
-        only_last = set(layers) <= {*LAST[report.task]}
+        only_last = set(layers) <= {*net.ends}
         what = (
             f"Its {' and '.join(layers)} start{'s' * (len(layers) == 1)}"
             if only_last
