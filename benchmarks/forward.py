@@ -40,6 +40,8 @@ def measure(rounds: int) -> list[tuple[str, list[Row]]]:
     limits = dict(zip(candidates, (1.0, 1.05, 1.10, 1.30, 0.20), strict=True))
     limits.pop("timm, plain forward")
     tables = [("hrnet_w18, 224 px, batch 1: ratio to timm's plain forward", compare(candidates, rounds, limits))]
+    tables += [_trace_of("hrnet_w32", "pose", (256, 192), rounds)]
+    tables += [_trace_of("hrnet_w18_small_v2", "segmentation", (256, 512), rounds)]
     try:
         import torchlens
     except ImportError:
@@ -50,3 +52,17 @@ def measure(rounds: int) -> list[tuple[str, list[Row]]]:
         "torchlens, every tensor": lambda: torchlens.trace(theirs, photo),
     }
     return [*tables, ("The same with torchlens", compare(rival, min(rounds, 3)))]
+
+
+def _trace_of(name: str, head: str, size: tuple[int, int], rounds: int) -> tuple[str, list[Row]]:
+    """Time a trace of all landmarks of a net with another head against the net's own plain forward."""
+    net, photo = hv.hrnet(name, head=head).eval(), torch.randn(1, 3, *size)
+
+    @torch.no_grad()
+    def plain() -> torch.Tensor | list[torch.Tensor]:
+        return net(photo)  # type: ignore[no-any-return]  # what torch's modules return is Any
+
+    traced = f"all {len(net.plan.landmarks)} landmarks traced"
+    candidates = {"plain forward": plain, traced: lambda: hv.trace(net, photo)}
+    title = f"{name}, {head}, {size[0]} x {size[1]} px, batch 1: ratio to its own plain forward"
+    return title, compare(candidates, rounds, {traced: 1.10})

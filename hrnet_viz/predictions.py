@@ -319,7 +319,7 @@ def describe(prediction: Answer, k: int = 3) -> str:
     if isinstance(prediction, Keypoints):
         order = prediction.score.argsort(descending=True, stable=True)[:k].tolist()
         points = [(prediction.names[one], prediction[one]) for one in order]
-        best = ", ".join(f"{name} at ({point.x:.1f}, {point.y:.1f}) {point.score:.2f}" for name, point in points)
+        best = ", ".join(f"{name} at ({point.x:.1f}, {point.y:.1f}) {point.score:.3g}" for name, point in points)
         more = prediction.num_outputs - k
         return f"{best}, and {more} more {prediction.noun}s" if more > 0 else best
     if isinstance(prediction, Segmentation):
